@@ -1,0 +1,1 @@
+"""An async, typed workflow engine."""

@@ -1,0 +1,173 @@
+"""What the engine asks of a store, and the records that it keeps there.
+
+The seam is small on purpose: a store moves text and numbers, atomically, and knows nothing of
+workflows. Whatever is a value of the user (input, output, changes, errors) arrives as JSON text
+and is given back as the same text. Times are seconds since the epoch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from flux_engine.execution import RunStatus, StepStatus
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """A run without its journal.
+
+    ``input`` and ``graph`` are JSON text; ``graph`` has the steps and edges of the workflow.
+    ``error`` is the JSON text of an ``ErrorInfo`` and ``error_summary`` its one line for listings.
+    ``owner`` is the JSON text of an ``Owner``, or ``None`` when nobody has the run in hand.
+    ``fence`` is the fencing token: it grows with every claim, and a write with an older one is refused.
+    """
+
+    id: str
+    workflow: str
+    status: RunStatus
+    input: str
+    graph: str
+    created_at: float
+    updated_at: float
+    completed_at: float | None = None
+    current_step: str | None = None
+    error: str | None = None
+    error_summary: str | None = None
+    owner: str | None = None
+    fence: int = 0
+    idempotency_key: str | None = None
+
+
+class EntryKind(StrEnum):
+    """What a journal entry records."""
+
+    ATTEMPT = "attempt"
+    RETRY = "retry"
+
+
+class JournalEntry(Struct, frozen=True, kw_only=True):
+    """One line of a run's journal, identified within the run by ``seq``, which grows by one.
+
+    An ``ATTEMPT`` is one attempt of a step, written when it starts and again, with the same ``seq``,
+    when it ends; a step that was skipped has a single entry with attempt 0. ``output``, ``changes``
+    and ``error`` are JSON text, and so is ``detail``.
+
+    A ``RETRY`` marks the point where a run was sent back to ``step``: ``detail`` names the steps
+    whose results no longer count, ``changes`` is the edit that was merged over the restored data.
+    """
+
+    seq: int
+    kind: EntryKind
+    step: str
+    status: StepStatus | None = None
+    attempt: int = 0
+    started_at: float | None = None
+    completed_at: float | None = None
+    output: str | None = None
+    changes: str | None = None
+    error: str | None = None
+    detail: str | None = None
+    fingerprint: str = ""
+
+
+class RunWrite(Struct, frozen=True, kw_only=True):
+    """One step forward of a run, written whole or not at all.
+
+    The run's columns become those given here (``graph`` only when it is not ``None``), and each of the
+    ``entries`` is inserted, or replaces the entry with its ``seq``.
+    """
+
+    run_id: str
+    fence: int
+    status: RunStatus
+    updated_at: float
+    completed_at: float | None = None
+    current_step: str | None = None
+    error: str | None = None
+    error_summary: str | None = None
+    owner: str | None = None
+    graph: str | None = None
+    entries: tuple[JournalEntry, ...] = ()
+
+
+class RunQuery(Struct, frozen=True, kw_only=True):
+    """Which runs to list: newest first, at most ``limit``.
+
+    ``statuses`` empty means any. ``text`` matches, ignoring case, a part of the id, the workflow's
+    name or the error. ``since`` is inclusive and ``until`` exclusive, both of ``created_at``.
+    ``before`` is the ``(created_at, id)`` of the last row of the page before.
+    """
+
+    workflow: str | None = None
+    statuses: tuple[RunStatus, ...] = ()
+    text: str | None = None
+    since: float | None = None
+    until: float | None = None
+    before: tuple[float, str] | None = None
+    limit: int = 50
+
+
+class RunRow(Struct, frozen=True, kw_only=True):
+    """A row of a listing. ``error`` is one line."""
+
+    id: str
+    workflow: str
+    status: RunStatus
+    created_at: float
+    updated_at: float
+    completed_at: float | None = None
+    current_step: str | None = None
+    error: str | None = None
+    owner: str | None = None
+
+
+class WorkflowStorage(ABC):
+    """Keeps runs. Implement it for another database; ``flux_engine.testing`` has the tests it must pass.
+
+    Every verb is atomic, durable when it returns, and safe to call from many tasks at once. Whatever
+    goes wrong in the database itself is raised as ``StorageError``.
+    """
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Make the store ready, creating or migrating it. Calling it again does nothing."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release what ``open`` took, after the writes under way have ended. Calling it again does nothing."""
+
+    @abstractmethod
+    async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:
+        """Add a run and its first entries. Raises ``RunExistsError`` when the id is taken."""
+
+    @abstractmethod
+    async def claim(self, run_id: str, *, fence: int, owner: str) -> int:
+        """Give the run a new owner, if its fencing token is still ``fence``; return its new token.
+
+        Raises ``RunNotFoundError``, and ``OwnershipLostError`` when the token has changed since.
+        """
+
+    @abstractmethod
+    async def save(self, write: RunWrite) -> None:
+        """Apply one write. Raises ``RunNotFoundError``, and ``OwnershipLostError`` for an old token."""
+
+    @abstractmethod
+    async def find(self, run_id: str) -> RunRecord | None:
+        """Return the run, or ``None``."""
+
+    @abstractmethod
+    async def journal(self, run_id: str) -> list[JournalEntry]:
+        """Return the run's entries by growing ``seq``; empty when there is no such run."""
+
+    @abstractmethod
+    async def list(self, query: RunQuery) -> list[RunRow]:
+        """Return a page of runs, newest first; of runs created at the same time the greater id first."""
+
+    @abstractmethod
+    async def delete(self, run_id: str) -> bool:
+        """Remove the run and its journal; return whether there was one."""
+
+    @abstractmethod
+    async def revision(self) -> int:
+        """Return a number that differs after any write, by any process. Cheap enough to ask often."""

@@ -1,0 +1,1 @@
+"""The trace: every event of every run as one line of JSON."""

@@ -1,0 +1,1 @@
+"""What is on screen, as pure values fed by events. Knows nothing of Textual."""

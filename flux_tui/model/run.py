@@ -1,0 +1,177 @@
+"""A run as the dashboard shows it: frozen values, made from trace events or from the store.
+
+Times are milliseconds since the epoch and durations milliseconds, as in the trace.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flux_engine.execution import Changes, ErrorInfo
+from msgspec import Struct, field
+
+
+class NodeSpec(Struct, frozen=True, kw_only=True):
+    """A step as the definition has it. ``conditional`` says that it has a ``when``."""
+
+    name: str
+    index: int = 0
+    commit: bool = False
+    conditional: bool = False
+    fingerprint: str = ""
+    description: str = ""
+    source: Mapping[str, Any] | None = None
+
+
+class GraphSpec(Struct, frozen=True, kw_only=True):
+    """The steps of a workflow in order, and the edges to draw between them."""
+
+    nodes: tuple[NodeSpec, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+
+
+class StepView(Struct, frozen=True, kw_only=True):
+    """A step of a run at one moment.
+
+    ``status`` is one of the engine's step statuses, or ``interrupted`` for a step whose runner died.
+    ``attempt`` is the number of the latest attempt over the run's life; ``tries`` and ``max_tries`` count
+    within the present pass, so that ``2/3`` means the second of at most three.
+    ``waiting_until`` is when the next attempt starts while a back-off lasts.
+    """
+
+    name: str
+    index: int = 0
+    status: str = "pending"
+    commit: bool = False
+    conditional: bool = False
+    attempt: int = 0
+    tries: int = 0
+    max_tries: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    duration: float | None = None
+    waiting_until: float | None = None
+    error: ErrorInfo | None = None
+    reason: str | None = None
+    output: Any = None
+    changes: Changes | None = None
+    edit: Changes | None = None
+    fingerprint: str = ""
+
+
+class RunView(Struct, frozen=True, kw_only=True):
+    """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``."""
+
+    id: str
+    workflow: str
+    status: str = "pending"
+    input: Any = None
+    graph: GraphSpec = GraphSpec()
+    steps: tuple[StepView, ...] = ()
+    started_at: float | None = None
+    ended_at: float | None = None
+    duration: float | None = None
+    error: ErrorInfo | None = None
+    final_data: Mapping[str, Any] | None = None
+
+    def step(self, name: str) -> StepView | None:
+        """Return a step by name, or ``None``."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def running_step(self) -> StepView | None:
+        """The step in progress, if there is one."""
+        return next((step for step in self.steps if step.status == "running"), None)
+
+    @property
+    def failed_step(self) -> StepView | None:
+        """The first step that failed or was interrupted, if there is one."""
+        return next((step for step in self.steps if step.status in ("failed", "interrupted")), None)
+
+    @property
+    def knows_data(self) -> bool:
+        """Whether the data at each step can be rebuilt (not in a trace of the ancestor)."""
+        return any(step.changes is not None for step in self.steps)
+
+    def data_before(self, name: str) -> dict[str, Any]:
+        """Return the data as the step found it, or would find it now."""
+        data: dict[str, Any] = {}
+        for step in self.steps:
+            if step.edit is not None:
+                data = step.edit.apply(data)
+            if step.name == name:
+                break
+            if step.changes is not None:
+                data = step.changes.apply(data)
+        return data
+
+    def data_after(self, name: str) -> dict[str, Any]:
+        """Return the data as the step left it."""
+        step = self.step(name)
+        before = self.data_before(name)
+        return before if step is None or step.changes is None else step.changes.apply(before)
+
+
+class RunRowView(Struct, frozen=True, kw_only=True):
+    """A row of the runs list."""
+
+    id: str
+    workflow: str
+    status: str
+    started_at: float
+    updated_at: float
+    duration: float | None = None
+    current_step: str | None = None
+    error: str | None = None
+
+
+class LogLine(Struct, frozen=True, kw_only=True):
+    """A line that a step printed or logged. ``stream`` is ``stdout``, ``stderr`` or a logging level."""
+
+    timestamp: float
+    step: str | None
+    attempt: int | None
+    stream: str
+    text: str
+
+
+class DefinitionView(Struct, frozen=True, kw_only=True):
+    """A workflow as its module defines it now. ``stale`` says that the module no longer loads."""
+
+    name: str
+    path: str
+    variable: str
+    graph: GraphSpec
+    input_schema: Mapping[str, Any] | None = None
+    data_schema: Mapping[str, Any] | None = None
+    description: str = ""
+    stale: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+def graph_spec(description: Mapping[str, Any] | None) -> GraphSpec:
+    """Read the ``steps`` and ``edges`` of ``describe()`` or of a trace event, passing over what is malformed."""
+    if not isinstance(description, Mapping):
+        return GraphSpec()
+    nodes = []
+    for index, step in enumerate(description.get("steps") or ()):
+        if not isinstance(step, Mapping) or not isinstance(step.get("name"), str):
+            continue
+        source = step.get("source")
+        nodes.append(
+            NodeSpec(
+                name=step["name"],
+                index=index,
+                commit=step.get("commit") is True,
+                conditional=step.get("conditional") is True,
+                fingerprint=str(step.get("fingerprint") or ""),
+                description=str(step.get("description") or ""),
+                source=source if isinstance(source, Mapping) else None,
+            )
+        )
+    known = {node.name for node in nodes}
+    edges = tuple(
+        (str(edge[0]), str(edge[1]))
+        for edge in description.get("edges") or ()
+        if isinstance(edge, list | tuple) and len(edge) == 2 and edge[0] in known and edge[1] in known
+    )
+    return GraphSpec(nodes=tuple(nodes), edges=edges)

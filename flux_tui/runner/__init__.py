@@ -1,0 +1,1 @@
+"""The child process that runs user code, and its client in the dashboard."""

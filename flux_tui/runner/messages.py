@@ -1,0 +1,197 @@
+"""What the dashboard and a runner say to each other: JSON lines over pipes.
+
+Commands go to the runner on its standard input, reports come back on its standard output. Each line
+is one JSON object with its kind in ``type``. ``PROTOCOL`` is the version: the runner states it in its
+first report, and the dashboard refuses another one.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+PROTOCOL = 1
+
+
+class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+    """The base of all messages."""
+
+
+# Commands: dashboard → runner
+
+
+class Load(Message):
+    """Import the workflow modules. Sent once: a runner loads the user's code a single time."""
+
+    paths: list[str]
+
+
+class Run(Message):
+    """Start a run of a workflow; answered by ``Started`` or ``Refused``, and later by ``Ended``."""
+
+    request: int
+    workflow: str
+    input: Any
+    run_id: str | None = None
+
+
+class Retry(Message):
+    """Retry a run from a step; answered like ``Run``. ``data`` is merged over the restored data."""
+
+    request: int
+    workflow: str
+    run_id: str
+    step: str
+    scope: str = "downstream"
+    data: dict[str, Any] | None = None
+    ignore_when: bool = False
+    keep_commits: bool = False
+    allow_changed: bool = False
+
+
+class Resume(Message):
+    """Go on with a run from its first step that is not done; answered like ``Run``."""
+
+    request: int
+    workflow: str
+    run_id: str
+    allow_changed: bool = False
+
+
+class PreviewRetry(Message):
+    """Ask what a retry would do; answered by ``Plan`` or ``Refused``."""
+
+    request: int
+    workflow: str
+    run_id: str
+    step: str
+    scope: str = "downstream"
+
+
+class Drain(Message):
+    """Take no new work, finish the runs in hand, then exit."""
+
+
+class Stop(Message):
+    """Stop at the next step boundary and exit; after ``grace`` seconds exit in any case."""
+
+    grace: float = 2.0
+
+
+# Reports: runner → dashboard
+
+
+class Hello(Message):
+    """The first line of every runner."""
+
+    protocol: int
+    pid: int
+    python: str
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Why a module did not load. ``line`` and ``column`` count from 1; ``code`` is the line itself."""
+
+    kind: str
+    message: str
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    code: str = ""
+    traceback: str = ""
+
+
+class WorkflowInfo(Struct, frozen=True, kw_only=True):
+    """A workflow of a module: its name, the variable it is bound to, and what ``describe()`` returns."""
+
+    name: str
+    variable: str
+    description: dict[str, Any]
+
+
+class ModuleInfo(Struct, frozen=True, kw_only=True):
+    """A workflow module after an attempt to load it. ``output`` is what it printed meanwhile (its end)."""
+
+    path: str
+    workflows: list[WorkflowInfo] = field(default_factory=list)
+    problem: Problem | None = None
+    output: str = ""
+    milliseconds: float = 0.0
+
+
+class Loaded(Message):
+    """All modules were tried. ``files`` are the project's files that the modules imported."""
+
+    modules: list[ModuleInfo]
+    files: list[str]
+    milliseconds: float
+
+
+class Started(Message):
+    """The run exists and moves."""
+
+    request: int
+    run_id: str
+
+
+class Ended(Message):
+    """The run ended, paused, was suspended or was handed back."""
+
+    request: int
+    run_id: str
+    status: str
+
+
+class Refused(Message):
+    """What was asked for cannot be done. ``problems`` are ``[location, message]`` pairs of bad input."""
+
+    request: int
+    error: str
+    message: str
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Plan(Message):
+    """The plan of a retry: a ``RetryPlan`` as JSON."""
+
+    request: int
+    plan: dict[str, Any]
+
+
+class Output(Message):
+    """Text that user code printed outside any step."""
+
+    stream: str
+    text: str
+
+
+class Blocked(Message):
+    """A handler keeps the runner's event loop from turning; ``seconds`` 0 says that it turns again."""
+
+    seconds: float
+    run_id: str | None = None
+    step: str | None = None
+    where: str = ""
+
+
+Command = Load | Run | Retry | Resume | PreviewRetry | Drain | Stop
+Report = Hello | Loaded | Started | Ended | Refused | Plan | Output | Blocked
+
+_encoder = msgspec.json.Encoder()
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as one line."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_command(line: bytes) -> Command:
+    """Read a line written by the dashboard. Raises ``msgspec.MsgspecError``."""
+    return _commands.decode(line)
+
+
+def decode_report(line: bytes) -> Report:
+    """Read a line written by a runner. Raises ``msgspec.MsgspecError``."""
+    return _reports.decode(line)
