@@ -1,0 +1,395 @@
+"""A list that draws only what is visible, for models of any size.
+
+Rows come from the model when a line is painted, one line each. The cursor and the scroll stay on the
+rows they are on, whatever is inserted above or below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from flux_tui.model.text import printable
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.style import Style
+
+Row = Content | Text | list[Segment]
+
+CURSOR_BAR = "▌"
+GUTTER = 2
+CACHED_ROWS = 512
+WHEEL_ROWS = 3
+
+
+class LineList(ScrollView, can_focus=True):
+    """A virtual list: a subclass says how many rows there are, what each looks like and what its key is.
+
+    Call ``rows_changed`` after the model changed. With ``follow`` set the list sticks to its end until
+    an upward move; then it counts what arrived below as ``+12 new``. ``empty`` is shown instead of no
+    rows and says what to do next.
+    """
+
+    DEFAULT_CSS = """
+    LineList {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        background: $surface;
+        color: $foreground;
+    }
+    LineList > .line-list--cursor { background: $foreground 7%; }
+    LineList:focus > .line-list--cursor { background: $primary 28%; }
+    LineList > .line-list--bar { color: $foreground 25%; }
+    LineList:focus > .line-list--bar { color: $accent; }
+    LineList > .line-list--empty { color: $text-muted; }
+    LineList > .line-list--badge { background: $accent; color: $text; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "line-list--cursor",
+        "line-list--bar",
+        "line-list--empty",
+        "line-list--badge",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor_up", "Up", id="list.up", show=False),
+        Binding("down,j", "cursor_down", "Down", id="list.down", show=False),
+        Binding("pageup", "page_up", "Page up", id="list.page-up", show=False),
+        Binding("pagedown", "page_down", "Page down", id="list.page-down", show=False),
+        Binding("home,g", "first", "First", id="list.first", show=False),
+        Binding("end,G", "last", "Last", id="list.last", show=False),
+        Binding("enter", "choose", "Open", id="list.choose", show=False),
+    ]
+
+    class Highlighted(Message):
+        """The cursor came to another row. ``key`` is ``None`` when no row is left."""
+
+        def __init__(self, line_list: LineList, key: Hashable | None, index: int) -> None:
+            super().__init__()
+            self.line_list = line_list
+            self.key = key
+            self.index = index
+
+        @property
+        def control(self) -> LineList:
+            """The list that sent this."""
+            return self.line_list
+
+    class Chosen(Message):
+        """A row was opened: enter, or a double click."""
+
+        def __init__(self, line_list: LineList, key: Hashable) -> None:
+            super().__init__()
+            self.line_list = line_list
+            self.key = key
+
+        @property
+        def control(self) -> LineList:
+            """The list that sent this."""
+            return self.line_list
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    following: reactive[bool] = reactive(default=False, repaint=False)
+
+    def __init__(
+        self,
+        *,
+        empty: str | Callable[[], str] = "Nothing here yet.",
+        follow: bool = False,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.empty = empty
+        self.follow = follow
+        self._count = 0
+        self._cursor_key: Hashable | None = None
+        self._top_key: Hashable | None = None
+        self._seen = 0
+        self._unseen_above = 0
+        self._arranging = False
+        self._strips: LRUCache[tuple[Hashable, ...], Strip] = LRUCache(CACHED_ROWS)
+        self.set_reactive(LineList.following, follow)
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        raise NotImplementedError
+
+    def render_row(self, index: int, width: int) -> Row:
+        """Return one row, one line high; what is wider than ``width`` cells is cut with ``…``."""
+        raise NotImplementedError
+
+    def row_key(self, index: int) -> Hashable:
+        """Return what identifies the row wherever it moves."""
+        raise NotImplementedError
+
+    def index_of(self, key: Hashable, near: int) -> int | None:
+        """Return where the row with this key is now, or ``None``. ``near`` is where it is likely to be."""
+        count = self._count
+        if not count:
+            return None
+        near = max(0, min(near, count - 1))
+        for distance in range(count):
+            below, above = near + distance, near - distance
+            if below < count and self.row_key(below) == key:
+                return below
+            if distance and above >= 0 and self.row_key(above) == key:
+                return above
+            if below >= count and above < 0:
+                break
+        return None
+
+    @property
+    def cursor_key(self) -> Hashable | None:
+        """The key of the row under the cursor, or ``None`` when there are no rows."""
+        return self._cursor_key
+
+    @property
+    def new_below(self) -> int:
+        """How many rows arrived at the end since the list stopped following."""
+        return self._count - self._seen if self.follow and not self.following else 0
+
+    def rows_changed(self) -> None:
+        """Read the model again; keep cursor and scroll on the rows they are on."""
+        old_count, self._count = self._count, self.row_count()
+        grown = self._count - old_count
+        self._strips.clear()
+        cursor, top = self._kept_cursor(grown), self._kept_top(grown)
+        self._arranging = True
+        try:
+            self.virtual_size = Size(1, self._count)
+            if top is not None and top != self.scroll_offset.y:
+                self._unseen_above += max(0, top - self.scroll_offset.y)
+                self.scroll_to(y=top, animate=False, force=True)
+            self._move(cursor)
+        finally:
+            self._arranging = False
+        self._seen = self._count if self.following else min(self._seen, self._count)
+        if self.following:
+            self.scroll_to(y=self._count, animate=False, force=True)
+        self._remember_top()
+        self.refresh()
+
+    def _kept_cursor(self, grown: int) -> int:
+        if self.following:
+            return self._count - 1
+        if self._cursor_key is None:
+            return self.cursor
+        for near in (self.cursor, self.cursor + grown):
+            if 0 <= near < self._count and self.row_key(near) == self._cursor_key:
+                return near
+        found = self.index_of(self._cursor_key, self.cursor + grown)
+        return self.cursor if found is None else found
+
+    def _kept_top(self, grown: int) -> int | None:
+        """Return the scroll offset at which the row at the top of the view is again at the top."""
+        top = self.scroll_offset.y
+        if self.following or self._top_key is None or top + self.size.height > self._count:
+            return None
+        for near in (top, top + grown):
+            if 0 <= near < self._count and self.row_key(near) == self._top_key:
+                return near
+        return self.index_of(self._top_key, top + grown)
+
+    def _remember_top(self) -> None:
+        top = self.scroll_offset.y
+        self._top_key = self.row_key(top) if 0 <= top < self._count else None
+        if top == 0:
+            self._unseen_above = 0
+
+    def select(self, key: Hashable, *, scroll: bool = True) -> bool:
+        """Put the cursor on the row with this key; return whether there is one."""
+        index = self.index_of(key, self.cursor)
+        if index is None:
+            return False
+        self._leave_follow_above(index)
+        self._move(index)
+        if scroll:
+            self.scroll_to_row(index)
+        return True
+
+    def scroll_to_row(self, index: int) -> None:
+        """Scroll as little as needed to show a row."""
+        height = self.size.height
+        top = self.scroll_offset.y
+        if height and index < top:
+            self.scroll_to(y=index, animate=False, force=True)
+        elif height and index >= top + height:
+            self.scroll_to(y=index - height + 1, animate=False, force=True)
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row, as a key press does: scroll there, and leave or resume following."""
+        if not self._count:
+            return
+        index = max(0, min(index, self._count - 1))
+        self._leave_follow_above(index)
+        self._move(index)
+        self.scroll_to_row(index)
+        if self.follow and index == self._count - 1:
+            self.resume_follow()
+
+    def resume_follow(self) -> None:
+        """Stick to the end again."""
+        self.following = True
+        self._seen = self._count
+        self._move(self._count - 1)
+        self.scroll_to(y=self._count, animate=False, force=True)
+        self.refresh()
+
+    def _leave_follow_above(self, index: int) -> None:
+        if self.following and index < self._count - 1:
+            self.following = False
+            self._seen = self._count
+
+    def _move(self, index: int) -> None:
+        """Set the cursor; say so when its row is another one."""
+        index = max(0, min(index, self._count - 1))
+        key = self.row_key(index) if self._count else None
+        changed = key != self._cursor_key
+        self._cursor_key = key
+        self.cursor = index
+        if changed:
+            self.post_message(self.Highlighted(self, key, index))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Repaint the two rows concerned."""
+        self.refresh_line(old)
+        self.refresh_line(new)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """End follow mode when the view goes up by whatever means."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._arranging:
+            return
+        if new_value < old_value and round(new_value) < self.max_scroll_y and self.following:
+            self.following = False
+            self._seen = self._count
+        self._remember_top()
+
+    def on_mount(self) -> None:
+        """Read the model for the first time."""
+        super().on_mount()  # type: ignore[no-untyped-call]
+        self.rows_changed()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view at the new size."""
+        self._strips.clear()
+        if self.following:
+            self.scroll_to(y=self._count, animate=False, force=True)
+        else:
+            self.scroll_to_row(self.cursor)
+        self._remember_top()
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn in the old colours."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def action_cursor_up(self) -> None:
+        """Go one row up."""
+        self.move_to(self.cursor - 1)
+
+    def action_cursor_down(self) -> None:
+        """Go one row down."""
+        self.move_to(self.cursor + 1)
+
+    def action_page_up(self) -> None:
+        """Go one page up."""
+        self.move_to(self.cursor - max(1, self.size.height - 1))
+
+    def action_page_down(self) -> None:
+        """Go one page down."""
+        self.move_to(self.cursor + max(1, self.size.height - 1))
+
+    def action_first(self) -> None:
+        """Go to the first row."""
+        self._unseen_above = 0
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last row; a list that can follow does so again."""
+        self.move_to(self._count - 1)
+
+    def action_choose(self) -> None:
+        """Open the row under the cursor."""
+        if self._cursor_key is not None:
+            self.post_message(self.Chosen(self, self._cursor_key))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row that was clicked; open it on a double click."""
+        offset = event.get_content_offset(self)
+        if offset is None or not 0 <= offset.y + self.scroll_offset.y < self._count:
+            return
+        self.move_to(offset.y + self.scroll_offset.y)
+        if event.chain == 2:  # noqa: PLR2004
+            self.action_choose()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the view."""
+        width = self.size.width
+        if not self._count:
+            return self._empty_line(y, width)
+        strip = self._row_strip(y + self.scroll_offset.y, width)
+        if y == self.size.height - 1 and self.new_below:
+            return self._with_badge(strip, f" +{self.new_below} new ", width)
+        if y == 0 and self._unseen_above:
+            return self._with_badge(strip, f" ↑ {self._unseen_above} new ", width)
+        return strip
+
+    def _row_strip(self, index: int, width: int) -> Strip:
+        base = self.get_visual_style()
+        if index >= self._count:
+            return Strip.blank(width, base.rich_style)
+        at_cursor = index == self.cursor
+        cache_key = (index, width, at_cursor, self.has_focus)
+        strip = self._strips.get(cache_key)
+        if strip is None:
+            if at_cursor:
+                bar_style = self.get_visual_style("line-list--cursor", "line-list--bar")
+                base = self.get_visual_style("line-list--cursor")
+                bar = Segment(CURSOR_BAR, bar_style.rich_style)
+            else:
+                bar = Segment(" ", base.rich_style)
+            row = self._segments(self.render_row(index, width - GUTTER), width - GUTTER, base)
+            strip = Strip([bar, *row]).adjust_cell_length(width, base.rich_style).simplify()
+            self._strips[cache_key] = strip
+        return strip
+
+    def _segments(self, row: Row, width: int, base: Style) -> list[Segment]:
+        if isinstance(row, list):
+            return list(Strip(row).apply_style(base.rich_style).crop(0, max(0, width)))
+        content = Content.from_rich_text(row) if isinstance(row, Text) else row
+        if printable(content.plain) != content.plain:
+            content = Content(printable(content.plain))
+        content = content.truncate(max(0, width), ellipsis=True)
+        return [
+            Segment(text, (base + style).rich_style)
+            for text, style in content.render(base, end="", parse_style=self._get_style)
+        ]
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        text = self.empty() if callable(self.empty) else self.empty
+        style = self.get_visual_style("line-list--empty").rich_style
+        lines = ["", *(line.plain for line in Content(text).wrap(max(1, width - 4)))]
+        line = lines[y] if y < len(lines) else ""
+        return Strip([Segment("  " + line, style)]).adjust_cell_length(width, style)
+
+    def _with_badge(self, strip: Strip, text: str, width: int) -> Strip:
+        badge = Strip([Segment(text, self.get_visual_style("line-list--badge").rich_style)])
+        if badge.cell_length >= width:
+            return strip
+        return Strip.join([strip.crop(0, width - badge.cell_length), badge])
