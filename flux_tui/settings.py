@@ -1,0 +1,204 @@
+"""Settings: what a project, its environment and a command line may say about Flux.
+
+Everything has a default; Flux works without configuration. Four places are read, and what a later one
+says goes before what an earlier one says:
+
+1. ``[tool.flux]`` in ``pyproject.toml``,
+2. ``flux.toml``, with the same keys at its top level,
+3. environment variables: ``FLUX_DB``, ``FLUX_THEME`` and so on, one for each key,
+4. the options of the command.
+
+Both files are looked for in the project folder, which is the current folder, and relative paths start
+there. In environment variables ``workflows`` is separated like ``PATH``, ``redact`` by commas, and
+``keymap`` is a JSON object.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
+
+from flux_engine.errors import FluxError
+
+STANDARD_INPUT = Path("-")
+
+
+class SettingsError(FluxError):
+    """A setting that is unknown, or has a value that does not fit."""
+
+
+class Settings(BaseModel):
+    """The settings of a project. Paths are absolute; only ``trace`` may also be ``-``, standard input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    project: Path = Field(default_factory=Path.cwd, exclude=True)
+    """The project folder. Not a key: it is the current folder."""
+
+    workflows: tuple[Path, ...] = ()
+    """Workflow modules, or folders to search for them. Default: the whole project folder."""
+
+    db: Path = Path(".flux/flux.db")
+    """The SQLite file that keeps the runs."""
+
+    trace: Path = Path(".flux/trace.ndjson")
+    """The file that every run writes its events to, one JSON object a line."""
+
+    theme: str | None = None
+    """The dashboard's colours: the name of one of its themes."""
+
+    keymap: dict[str, str] = {}
+    """Keys by the id of what they do: ``{ retry = "t", quit = "q,ctrl+q" }``."""
+
+    redact: tuple[str, ...] = ("password", "passwd", "secret", "token", "api_key", "authorization")
+    """Parts of names whose values the dashboard masks until asked, whatever the case of their letters."""
+
+    default_retries: StrictInt = Field(default=0, ge=0)
+    """How often a step that does not say so itself is tried again. Zero shows a mistake at once."""
+
+    default_timeout: float = Field(default=30.0, gt=0, strict=True)
+    """Seconds that an attempt of a step may take if the step does not say so itself."""
+
+    ascii: StrictBool = False
+    """Draw with plain ASCII characters only."""
+
+    editor: str | None = None
+    """The command that opens an editor. Default: ``$VISUAL``, else ``$EDITOR``."""
+
+    def anchored(self) -> Self:
+        """Return these settings with all paths absolute, relative ones taken from the project folder."""
+        project = self.project.absolute()
+        paths = {
+            "project": project,
+            "workflows": tuple(project / path.expanduser() for path in self.workflows),
+            "db": project / self.db.expanduser(),
+            "trace": self.trace if self.trace == STANDARD_INPUT else project / self.trace.expanduser(),
+        }
+        return self.model_copy(update=paths)
+
+
+KEYS = tuple(name for name in Settings.model_fields if name != "project")
+
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "workflows": lambda text: [part for part in text.split(os.pathsep) if part],
+    "keymap": json.loads,
+    "redact": lambda text: [part.strip() for part in text.split(",") if part.strip()],
+    "default_retries": TypeAdapter(int).validate_python,
+    "default_timeout": TypeAdapter(float).validate_python,
+    "ascii": TypeAdapter(bool).validate_python,
+}
+
+
+def load_settings(cwd: Path, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of the project in ``cwd``.
+
+    ``flags`` are the command's options by key; those that are ``None`` were not given. Raises
+    ``SettingsError`` naming the place, the key, what was expected and what was found.
+    """
+    found = {
+        **_from_pyproject(cwd / "pyproject.toml"),
+        **_from_flux_toml(cwd / "flux.toml"),
+        **_from_environment(os.environ if environ is None else environ),
+        **_checked({key: value for key, value in flags.items() if value is not None}, _option),
+    }
+    return Settings(project=cwd, **found).anchored()
+
+
+def _from_pyproject(path: Path) -> dict[str, Any]:
+    tool = _toml(path).get("tool")
+    table = tool.get("flux", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: expected a table [tool.flux], found {_shown(table)}.")
+    return _checked(table, lambda key: f"{path}, [tool.flux] {key}", f"{path}, [tool.flux]")
+
+
+def _from_flux_toml(path: Path) -> dict[str, Any]:
+    return _checked(_toml(path), lambda key: f"{path}, {key}", str(path))
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in KEYS:
+        text = environ.get(_variable(key))
+        if not text:
+            continue
+        try:
+            found[key] = _FROM_TEXT.get(key, str)(text)
+        except ValueError:
+            expected = _EXPECTED.get(key, "another value")
+            raise SettingsError(f"{_variable(key)}: expected {expected}, found {text!r}.") from None
+    return _checked(found, _variable)
+
+
+_EXPECTED = {
+    "keymap": 'a JSON object such as {"retry": "t"}',
+    "default_retries": "a whole number",
+    "default_timeout": "a number of seconds",
+    "ascii": "true or false",
+}
+
+
+def _variable(key: str) -> str:
+    return f"FLUX_{key.upper()}"
+
+
+def _option(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _checked(values: Mapping[str, Any], place: Callable[[str], str], within: str = "") -> dict[str, Any]:
+    """Return ``values`` if all keys are known and all values fit; ``place`` says where a key stands."""
+    for key in values:
+        if key not in KEYS:
+            raise SettingsError(f"{within or place(key)}: unknown key {key!r}. {_nearest(key)}")
+    try:
+        Settings.model_validate(dict(values))
+    except ValidationError as error:
+        raise SettingsError("\n".join(_described(problem, place) for problem in error.errors())) from None
+    return dict(values)
+
+
+def _nearest(key: str) -> str:
+    near = difflib.get_close_matches(key.replace("-", "_").lower(), KEYS, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(KEYS)}."
+
+
+def _described(problem: Any, place: Callable[[str], str]) -> str:
+    key, *rest = (str(part) for part in problem["loc"])
+    where = "".join(f"[{part}]" for part in rest)
+    expected = _EXPECTED_TYPE.get(problem["type"]) or problem["msg"].removeprefix("Input should be ")
+    return f"{place(key)}{where}: expected {expected}, found {_shown(problem['input'])}."
+
+
+_EXPECTED_TYPE = {
+    "tuple_type": "an array",
+    "dict_type": "a table",
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "path_type": "a path",
+}
+
+
+def _shown(value: Any) -> str:
+    kind = {"str": "string", "int": "integer", "bool": "boolean", "list": "array", "dict": "table"}
+    return f"{value!r} ({kind.get(type(value).__name__, type(value).__name__)})"
