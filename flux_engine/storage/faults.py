@@ -1,0 +1,45 @@
+"""What SQLite and the operating system say when a store fails, in words that say what to do."""
+
+import sqlite3
+from pathlib import Path
+
+from flux_engine.errors import FluxError, StorageError
+
+_ADVICE = {
+    sqlite3.SQLITE_READONLY: "cannot be written. Check that you may write the file and its folder.",
+    sqlite3.SQLITE_PERM: "cannot be opened: permission denied. Check who owns the file and its folder.",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened. Check that it is a file, and that you may read and write "
+    "the file and its folder.",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full. Free some space and try again; "
+    "what was stored before is intact.",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error. Check the disk and its "
+    "free space; what was stored before is kept.",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database. It was left as it is: move it away, or name another "
+    "file for the store.",
+    sqlite3.SQLITE_CORRUPT: "is damaged. It was left as it is: copy it, then try `sqlite3 FILE .recover` on "
+    "the copy, or move it away to start with an empty store.",
+}
+
+
+def storage_error(error: Exception, path: Path, busy_timeout: float) -> FluxError:
+    """Return what to raise for ``error``: itself when it is one of Flux, else a ``StorageError``."""
+    if isinstance(error, FluxError):
+        return error
+    if isinstance(error, UnicodeEncodeError):
+        return StorageError(f"{path}: text that is no valid Unicode cannot be stored ({error}).")
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StorageError(
+            f"{path} is locked by another program, and stayed so for {busy_timeout:g} s. What was stored "
+            "before is intact, this write was not made. Close the program that holds it (a database "
+            f"browser with an open transaction, perhaps; `fuser {path}` finds it) and try again."
+        )
+    if primary in _ADVICE:
+        return StorageError(f"{path} {_ADVICE[primary]} ({error})")
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        return StorageError(
+            f"{path} cannot be opened: {reason}. Name a file in a folder that you may write for the store."
+        )
+    return StorageError(f"{path}: {type(error).__name__}: {error}")

@@ -1,0 +1,310 @@
+"""Records as rows of SQLite: the statements that write and read them, and times as text."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flux_engine.errors import OwnershipLostError, RunExistsError, RunNotFoundError
+from flux_engine.execution import RunStatus, StepStatus
+from flux_engine.storage.base import EntryKind, JournalEntry, RunQuery, RunRecord, RunRow, RunWrite
+
+Write = Callable[[sqlite3.Connection], Any]
+"""One write, made inside a transaction that its caller begins and commits."""
+
+FIND = """
+SELECT id, workflow, status, input, graph, created_at, updated_at, completed_at, current_step,
+       error, error_summary, owner, fence, idempotency_key
+  FROM runs JOIN definitions ON run_id = id
+ WHERE id = ?"""
+
+JOURNAL = """
+SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail, fingerprint
+  FROM journal
+ WHERE run_id = ?
+ ORDER BY seq"""
+
+_INSERT_RUN = """
+INSERT INTO runs (id, workflow, status, created_at, updated_at, completed_at, current_step,
+                  error_summary, owner, fence, idempotency_key, error)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_INSERT_DEFINITION = "INSERT INTO definitions (run_id, input, graph) VALUES (?, ?, ?)"
+
+_PUT_ENTRY = """
+INSERT OR REPLACE INTO journal (run_id, seq, kind, step, status, attempt, started_at, completed_at,
+                                output, changes, error, detail, fingerprint)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_ADVANCE = """
+UPDATE runs
+   SET updated_at = ?, completed_at = ?, current_step = ?, error_summary = ?, owner = ?, error = ?
+ WHERE id = ? AND fence = ? AND status = ?"""
+
+_ADVANCE_STATUS = """
+UPDATE runs
+   SET updated_at = ?, completed_at = ?, current_step = ?, error_summary = ?, owner = ?, error = ?, status = ?
+ WHERE id = ? AND fence = ?"""
+
+_ROW = """
+SELECT id, workflow, status, created_at, updated_at, completed_at, current_step, error_summary, owner
+  FROM runs"""
+
+
+def to_text(seconds: float) -> str:
+    """Return seconds since the epoch as ISO-8601 in UTC, to the microsecond."""
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds") + "Z"
+
+
+def to_seconds(text: str) -> float:
+    """Return what ``to_text`` was given, to the microsecond."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def creation(record: RunRecord, entries: Sequence[JournalEntry]) -> Write:
+    """Return the write that adds a run and its first entries."""
+    run = (
+        record.id,
+        record.workflow,
+        record.status.value,
+        to_text(record.created_at),
+        to_text(record.updated_at),
+        _to_text(record.completed_at),
+        record.current_step,
+        record.error_summary,
+        record.owner,
+        record.fence,
+        record.idempotency_key,
+        record.error,
+    )
+    rows = _entry_rows(record.id, entries)
+
+    def create(connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute(_INSERT_RUN, run)
+        except sqlite3.IntegrityError as error:
+            raise _taken(connection, record) from error
+        connection.execute(_INSERT_DEFINITION, (record.id, record.input, record.graph))
+        for row in rows:
+            connection.execute(_PUT_ENTRY, row)
+
+    return create
+
+
+def claiming(run_id: str, fence: int, owner: str) -> Write:
+    """Return the write that gives a run a new owner, and returns its new fencing token."""
+
+    def claim(connection: sqlite3.Connection) -> int:
+        cursor = connection.execute(
+            "UPDATE runs SET owner = ?, fence = fence + 1 WHERE id = ? AND fence = ?", (owner, run_id, fence)
+        )
+        if not cursor.rowcount:
+            raise _refusal(connection, run_id, fence)
+        return fence + 1
+
+    return claim
+
+
+def saving(write: RunWrite) -> Write:
+    """Return the write that takes a run a step forward."""
+    head = (
+        to_text(write.updated_at),
+        _to_text(write.completed_at),
+        write.current_step,
+        write.error_summary,
+        write.owner,
+        write.error,
+    )
+    status, run_id, fence = write.status.value, write.run_id, write.fence
+    rows = _entry_rows(run_id, write.entries)
+
+    def save(connection: sqlite3.Connection) -> None:
+        # Most steps forward leave the status as it is, and a statement that does not name it
+        # leaves the two indexes over it alone.
+        if (
+            not connection.execute(_ADVANCE, (*head, run_id, fence, status)).rowcount
+            and not connection.execute(_ADVANCE_STATUS, (*head, status, run_id, fence)).rowcount
+        ):
+            raise _refusal(connection, run_id, fence)
+        if write.graph is not None:
+            connection.execute("UPDATE definitions SET graph = ? WHERE run_id = ?", (write.graph, run_id))
+        for row in rows:
+            connection.execute(_PUT_ENTRY, row)
+
+    return save
+
+
+def deletion(run_id: str) -> Write:
+    """Return the write that removes a run, and returns whether there was one."""
+
+    def delete(connection: sqlite3.Connection) -> bool:
+        return connection.execute("DELETE FROM runs WHERE id = ?", (run_id,)).rowcount > 0
+
+    return delete
+
+
+def run_record(row: Sequence[Any]) -> RunRecord:
+    """Read a row of ``FIND``."""
+    return RunRecord(
+        id=row[0],
+        workflow=row[1],
+        status=RunStatus(row[2]),
+        input=row[3],
+        graph=row[4],
+        created_at=to_seconds(row[5]),
+        updated_at=to_seconds(row[6]),
+        completed_at=_to_seconds(row[7]),
+        current_step=row[8],
+        error=row[9],
+        error_summary=row[10],
+        owner=row[11],
+        fence=row[12],
+        idempotency_key=row[13],
+    )
+
+
+def journal_entry(row: Sequence[Any]) -> JournalEntry:
+    """Read a row of ``JOURNAL``."""
+    return JournalEntry(
+        seq=row[0],
+        kind=EntryKind(row[1]),
+        step=row[2],
+        status=None if row[3] is None else StepStatus(row[3]),
+        attempt=row[4],
+        started_at=_to_seconds(row[5]),
+        completed_at=_to_seconds(row[6]),
+        output=row[7],
+        changes=row[8],
+        error=row[9],
+        detail=row[10],
+        fingerprint=row[11],
+    )
+
+
+def run_row(row: Sequence[Any]) -> RunRow:
+    """Read a row of a listing."""
+    return RunRow(
+        id=row[0],
+        workflow=row[1],
+        status=RunStatus(row[2]),
+        created_at=to_seconds(row[3]),
+        updated_at=to_seconds(row[4]),
+        completed_at=_to_seconds(row[5]),
+        current_step=row[6],
+        error=row[7],
+        owner=row[8],
+    )
+
+
+def listing(query: RunQuery) -> tuple[str, list[Any]]:
+    """Return the statement that lists runs, and its parameters.
+
+    Each status is asked for by itself: in an index that has the status first, the runs of one status
+    lie in the order of the listing, those of several do not.
+    """
+    conditions, parameters = _conditions(query)
+    parameters.append(max(query.limit, 0))
+    if not query.statuses:
+        return _page(conditions), parameters
+    pages = [
+        "SELECT * FROM (" + _page([f"status = '{status.value}'", *conditions]) + ")"  # noqa: S608 - no user's text
+        for status in dict.fromkeys(query.statuses)
+    ]
+    return " UNION ALL ".join(pages) + _NEWEST, parameters * len(pages) + parameters[-1:]
+
+
+_NEWEST = " ORDER BY created_at DESC, id DESC LIMIT ?"
+
+
+def _page(conditions: Sequence[str]) -> str:
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return _ROW + where + _NEWEST
+
+
+def _conditions(query: RunQuery) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    if query.workflow is not None:
+        conditions.append("workflow = ?")
+        parameters.append(query.workflow)
+    if query.since is not None:
+        conditions.append("created_at >= ?")
+        parameters.append(to_text(query.since))
+    if query.until is not None:
+        conditions.append("created_at < ?")
+        parameters.append(to_text(query.until))
+    if query.before is not None:
+        conditions.append("(created_at, id) < (?, ?)")
+        parameters += (to_text(query.before[0]), query.before[1])
+    if query.text:
+        condition, parameter = _containing(query.text)
+        conditions.append(condition)
+        parameters += [parameter] * 3
+    return conditions, parameters
+
+
+def _containing(text: str) -> tuple[str, str]:
+    """Return the condition for a part of id, workflow or error, whose parameter comes three times."""
+    columns = ("id", "workflow", "error_summary")
+    if text.isascii():
+        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        matches = [f"{column} LIKE ? ESCAPE '\\'" for column in columns]
+        return f"({' OR '.join(matches)})", f"%{pattern}%"
+    # LIKE ignores case in ASCII only.
+    matches = [f"instr(flux_lower({column}), ?)" for column in columns]
+    return f"({' OR '.join(matches)})", text.lower()
+
+
+def lower(text: str | None) -> str | None:
+    """Return the text in lower case: ``flux_lower`` in the statements of this module."""
+    return None if text is None else text.lower()
+
+
+def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            run_id,
+            entry.seq,
+            entry.kind.value,
+            entry.step,
+            None if entry.status is None else entry.status.value,
+            entry.attempt,
+            _to_text(entry.started_at),
+            _to_text(entry.completed_at),
+            entry.output,
+            entry.changes,
+            entry.error,
+            entry.detail,
+            entry.fingerprint,
+        )
+        for entry in entries
+    ]
+
+
+def _to_text(seconds: float | None) -> str | None:
+    return None if seconds is None else to_text(seconds)
+
+
+def _to_seconds(text: str | None) -> float | None:
+    return None if text is None else to_seconds(text)
+
+
+def _taken(connection: sqlite3.Connection, record: RunRecord) -> RunExistsError:
+    if connection.execute("SELECT 1 FROM runs WHERE id = ?", (record.id,)).fetchone():
+        return RunExistsError(f"A run with the id {record.id!r} exists already. Choose another id.")
+    return RunExistsError(
+        f"Workflow {record.workflow!r} has a run with the idempotency key {record.idempotency_key!r} already."
+    )
+
+
+def _refusal(
+    connection: sqlite3.Connection, run_id: str, fence: int
+) -> RunNotFoundError | OwnershipLostError:
+    found = connection.execute("SELECT fence FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if found is None:
+        return RunNotFoundError(f"There is no run {run_id!r}. Nothing was written.")
+    return OwnershipLostError(
+        f"Run {run_id!r} has the fencing token {found[0]}, not {fence}: another owner took it over. "
+        "Nothing was written."
+    )

@@ -1,0 +1,223 @@
+"""The store in a SQLite file. ``schema`` documents its tables for reading by hand."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import aiosqlite
+
+from flux_engine.errors import FluxError, StorageError
+from flux_engine.storage import rows, schema
+from flux_engine.storage.base import (
+    JournalEntry,
+    RunQuery,
+    RunRecord,
+    RunRow,
+    RunWrite,
+    WorkflowStorage,
+)
+from flux_engine.storage.commit import GroupCommit, WriterConnection
+from flux_engine.storage.faults import storage_error
+
+
+class _Session(NamedTuple):
+    """What is open between ``open`` and ``close``."""
+
+    reader: aiosqlite.Connection
+    writer: GroupCommit | None
+
+
+class SQLiteStorage(WorkflowStorage):
+    """Keeps runs in a SQLite file, which any number of processes may share.
+
+    ``durability="full"`` waits for the disk at each commit; ``"normal"`` does not, and a power failure
+    (not a crash of the program) can take back the last writes. ``busy_timeout`` is how many seconds to
+    wait for a lock of another process. With ``read_only`` nothing is created, migrated or written.
+
+    The file is made with mode 0600 in a folder of mode 0700. Reads have a connection of their own and
+    do not wait for writes.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        durability: Literal["full", "normal"] = "full",
+        busy_timeout: float = 5.0,
+        read_only: bool = False,
+    ) -> None:
+        if str(path) in {"", ":memory:"}:
+            raise StorageError(
+                f"A store needs a file, not {str(path)!r}. Use MemoryStorage() for runs that need not last."
+            )
+        if durability not in schema.DURABILITY:
+            raise StorageError(f"durability is 'full' or 'normal', not {durability!r}.")
+        self.path = Path(path)
+        self.durability = durability
+        self.busy_timeout = busy_timeout
+        self.read_only = read_only
+        self._session: _Session | None = None
+        self._sessions = 0
+        self._gate = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> None:
+        """Make the file ready, creating or migrating it. Calling it again does nothing.
+
+        Raises ``SchemaVersionError`` for a store of a newer Flux, and ``StorageError`` for a file that
+        is no store or cannot be used; such a file is left as it is.
+        """
+        async with self._alone():
+            if self._session is None:
+                with self._faults():
+                    self._session = await self._open()
+                self._sessions += 1
+
+    async def close(self) -> None:
+        """Close the file, after the writes under way have ended. Calling it again does nothing."""
+        async with self._alone():
+            session, self._session = self._session, None
+            if session is None:
+                return
+            with self._faults():
+                try:
+                    # The writer goes last: it is the one that may empty the write-ahead log.
+                    await session.reader.close()
+                finally:
+                    if session.writer is not None:
+                        await session.writer.close()
+
+    async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:
+        """Add a run. Raises ``RunExistsError`` when the id, or the workflow's idempotency key, is taken."""
+        await self._write(rows.creation(record, entries))
+
+    async def claim(self, run_id: str, *, fence: int, owner: str) -> int:
+        """Give the run a new owner, if its fencing token is still ``fence``; return its new token."""
+        token: int = await self._write(rows.claiming(run_id, fence, owner))
+        return token
+
+    async def save(self, write: RunWrite) -> None:
+        """Apply one write, whole. It shares its transaction with others that are waiting."""
+        await self._write(rows.saving(write))
+
+    async def find(self, run_id: str) -> RunRecord | None:
+        """Return the run, or ``None``."""
+        found = await self._read(rows.FIND, (run_id,))
+        return rows.run_record(found[0]) if found else None
+
+    async def journal(self, run_id: str) -> list[JournalEntry]:
+        """Return the run's entries by growing ``seq``."""
+        return [rows.journal_entry(row) for row in await self._read(rows.JOURNAL, (run_id,))]
+
+    async def list(self, query: RunQuery) -> list[RunRow]:
+        """Return a page of runs, newest first, without reading inputs, data or journals."""
+        return [rows.run_row(row) for row in await self._read(*rows.listing(query))]
+
+    async def delete(self, run_id: str) -> bool:
+        """Remove the run and its journal; return whether there was one."""
+        deleted: bool = await self._write(rows.deletion(run_id))
+        return deleted
+
+    async def revision(self) -> int:
+        """Return a number that differs after any write, by any process.
+
+        The reader's ``data_version`` changes with each commit of any other connection, that of this
+        object included. It starts anew with each connection, so the count of sessions goes before it.
+        """
+        ((version,),) = await self._read("PRAGMA data_version", ())
+        return self._sessions << 32 | int(version)
+
+    async def _open(self) -> _Session:
+        writer = None
+        if not self.read_only:
+            await asyncio.to_thread(schema.create_file, self.path)
+            connection = await self._connect(self._new_writer, "rw")
+            writer = GroupCommit(connection, self._translate)
+        elif not self.path.exists():
+            raise StorageError(
+                f"There is no store at {self.path}, and read_only makes none. "
+                "Run a workflow on it first, or name the file of another store."
+            )
+        try:
+            reader = await self._connect(self._new_reader, "ro")
+        except BaseException:
+            if writer is not None:
+                await writer.close()
+            raise
+        return _Session(reader, writer)
+
+    async def _connect(
+        self, factory: Callable[..., sqlite3.Connection], mode: Literal["rw", "ro"]
+    ) -> aiosqlite.Connection:
+        return await aiosqlite.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self.busy_timeout,
+            isolation_level=None,
+            factory=factory,
+        )
+
+    def _new_writer(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = WriterConnection(*arguments, **options)
+        with _closed_on_error(connection):
+            schema.prepare_writer(
+                connection, self.path, durability=self.durability, patience=self.busy_timeout
+            )
+        return connection
+
+    def _new_reader(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = sqlite3.Connection(*arguments, **options)
+        with _closed_on_error(connection):
+            schema.prepare_reader(connection, self.path)
+            connection.create_function("flux_lower", 1, rows.lower, deterministic=True)
+        return connection
+
+    async def _read(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        session = self._opened()
+        with self._faults():
+            return list(await session.reader.execute_fetchall(sql, parameters))
+
+    async def _write(self, write: rows.Write) -> Any:
+        writer = self._opened().writer
+        if writer is None:
+            raise StorageError(f"{self.path} was opened with read_only; nothing was written.")
+        return await writer.write(write)
+
+    def _opened(self) -> _Session:
+        if self._session is None:
+            raise StorageError(
+                f"The store {self.path} is not open. Use it inside `async with engine:`, "
+                "or call `await storage.open()` first."
+            )
+        return self._session
+
+    def _alone(self) -> asyncio.Lock:
+        """Return the lock of ``open`` and ``close``. A lock serves one event loop only."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._gate, self._loop = asyncio.Lock(), loop
+        return self._gate
+
+    def _translate(self, error: Exception) -> FluxError:
+        return storage_error(error, self.path, self.busy_timeout)
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except FluxError:
+            raise
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise self._translate(error) from error
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
