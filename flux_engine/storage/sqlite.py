@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal, NamedTuple
 
 import aiosqlite
@@ -152,12 +153,14 @@ class SQLiteStorage(WorkflowStorage):
     async def _connect(
         self, factory: Callable[..., sqlite3.Connection], mode: Literal["rw", "ro"]
     ) -> aiosqlite.Connection:
-        return await aiosqlite.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=self.busy_timeout,
-            isolation_level=None,
-            factory=factory,
+        return await _from_daemon_thread(
+            lambda: aiosqlite.connect(
+                f"{self.path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=self.busy_timeout,
+                isolation_level=None,
+                factory=factory,
+            )
         )
 
     def _new_writer(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
@@ -212,6 +215,19 @@ class SQLiteStorage(WorkflowStorage):
             raise
         except (sqlite3.Error, OSError, ValueError) as error:
             raise self._translate(error) from error
+
+
+def _from_daemon_thread(make: Callable[[], aiosqlite.Connection]) -> aiosqlite.Connection:
+    """Make a connection whose thread does not keep the process alive when nobody closes the store.
+
+    A thread is a daemon when the one that made it is, and aiosqlite makes it here. Nothing durable is
+    lost: a write that was not committed was not reported as done either.
+    """
+    made: list[aiosqlite.Connection] = []
+    thread = Thread(target=lambda: made.append(make()), daemon=True)
+    thread.start()
+    thread.join()
+    return made[0]
 
 
 @contextmanager
