@@ -3,30 +3,39 @@
 Times are milliseconds since the epoch and durations milliseconds, as in the trace.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flux_engine.execution import Changes, ErrorInfo
 from msgspec import Struct, field
+
+from flux_engine.execution import Changes, ErrorInfo
 
 
 class NodeSpec(Struct, frozen=True, kw_only=True):
-    """A step as the definition has it. ``conditional`` says that it has a ``when``."""
+    """A step as the definition has it. ``conditional`` says that it has a ``when``.
+
+    ``retries`` is how often a failed attempt is tried again, ``None`` when that is not known.
+    """
 
     name: str
     index: int = 0
     commit: bool = False
     conditional: bool = False
+    retries: int | None = None
     fingerprint: str = ""
     description: str = ""
     source: Mapping[str, Any] | None = None
 
 
 class GraphSpec(Struct, frozen=True, kw_only=True):
-    """The steps of a workflow in order, and the edges to draw between them."""
+    """The steps of a workflow in order, and the edges to draw between them.
+
+    ``guessed`` says that nothing stated the graph: it has the steps that were seen so far, as a chain.
+    """
 
     nodes: tuple[NodeSpec, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
+    guessed: bool = False
 
 
 class StepView(Struct, frozen=True, kw_only=True):
@@ -35,7 +44,8 @@ class StepView(Struct, frozen=True, kw_only=True):
     ``status`` is one of the engine's step statuses, or ``interrupted`` for a step whose runner died.
     ``attempt`` is the number of the latest attempt over the run's life; ``tries`` and ``max_tries`` count
     within the present pass, so that ``2/3`` means the second of at most three.
-    ``waiting_until`` is when the next attempt starts while a back-off lasts.
+    ``waiting_until`` is when the next attempt starts while a back-off lasts. ``discarded`` is what the
+    latest failed attempt had changed: it went no further, and is here to be looked at.
     """
 
     name: str
@@ -55,11 +65,17 @@ class StepView(Struct, frozen=True, kw_only=True):
     output: Any = None
     changes: Changes | None = None
     edit: Changes | None = None
+    discarded: Changes | None = None
     fingerprint: str = ""
 
 
 class RunView(Struct, frozen=True, kw_only=True):
-    """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``."""
+    """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``.
+
+    ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
+    its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
+    of the latest news.
+    """
 
     id: str
     workflow: str
@@ -68,6 +84,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     graph: GraphSpec = GraphSpec()
     steps: tuple[StepView, ...] = ()
     started_at: float | None = None
+    resumed_at: float | None = None
+    updated_at: float = 0.0
     ended_at: float | None = None
     duration: float | None = None
     error: ErrorInfo | None = None
@@ -148,30 +166,37 @@ class DefinitionView(Struct, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
-def graph_spec(description: Mapping[str, Any] | None) -> GraphSpec:
-    """Read the ``steps`` and ``edges`` of ``describe()`` or of a trace event, passing over what is malformed."""
+def graph_spec(description: object) -> GraphSpec:
+    """Read the ``steps`` and ``edges`` of a description or trace event, passing over what is malformed."""
     if not isinstance(description, Mapping):
         return GraphSpec()
-    nodes = []
-    for index, step in enumerate(description.get("steps") or ()):
-        if not isinstance(step, Mapping) or not isinstance(step.get("name"), str):
-            continue
-        source = step.get("source")
-        nodes.append(
-            NodeSpec(
-                name=step["name"],
-                index=index,
-                commit=step.get("commit") is True,
-                conditional=step.get("conditional") is True,
-                fingerprint=str(step.get("fingerprint") or ""),
-                description=str(step.get("description") or ""),
-                source=source if isinstance(source, Mapping) else None,
-            )
-        )
-    known = {node.name for node in nodes}
-    edges = tuple(
-        (str(edge[0]), str(edge[1]))
-        for edge in description.get("edges") or ()
-        if isinstance(edge, list | tuple) and len(edge) == 2 and edge[0] in known and edge[1] in known
+    nodes: dict[str, NodeSpec] = {}
+    for step in _items(description.get("steps")):
+        name = step.get("name") if isinstance(step, Mapping) else None
+        if isinstance(name, str) and name not in nodes:
+            nodes[name] = _node(name, len(nodes), step)
+    pairs = (edge for edge in _items(description.get("edges")) if _is_pair(edge))
+    edges = ((start, end) for start, end in pairs if start in nodes and end in nodes)
+    return GraphSpec(nodes=tuple(nodes.values()), edges=tuple(dict.fromkeys(edges)))
+
+
+def _node(name: str, index: int, step: Mapping[str, Any]) -> NodeSpec:
+    source, retries = step.get("source"), step.get("retries")
+    return NodeSpec(
+        name=name,
+        index=index,
+        commit=step.get("commit") is True,
+        conditional=step.get("conditional") is True,
+        retries=retries if isinstance(retries, int) else None,
+        fingerprint=str(step.get("fingerprint") or ""),
+        description=str(step.get("description") or ""),
+        source=source if isinstance(source, Mapping) else None,
     )
-    return GraphSpec(nodes=tuple(nodes), edges=edges)
+
+
+def _items(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _is_pair(edge: object) -> bool:
+    return isinstance(edge, list | tuple) and [type(end) for end in edge] == [str, str]

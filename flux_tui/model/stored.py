@@ -1,0 +1,124 @@
+"""A run as the store has it, and which of two accounts of a run to show: the trace's or the store's."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+import msgspec
+from msgspec.structs import replace
+
+from flux_engine.execution import StepHistory, WorkflowState
+from flux_engine.journal import RetryDetail, workflow_state
+from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
+from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, graph_spec
+
+_SLACK = 250.0
+"""Milliseconds by which the store may be later than the trace and still tell of the same step forward."""
+
+
+def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
+    """Return a stored run, with the attempts of the present pass told from those before a retry.
+
+    Raises ``StorageError`` or ``msgspec.MsgspecError`` when what is stored is damaged.
+    """
+    view = from_state(workflow_state(record, entries))
+    tries: dict[str, int] = {}
+    resumed = None
+    for entry in entries:
+        if entry.kind is EntryKind.RETRY:
+            detail = msgspec.json.decode(entry.detail or "{}", type=RetryDetail)
+            tries = {name: count for name, count in tries.items() if name not in detail.superseded}
+            resumed = entry.started_at
+        elif entry.attempt:
+            tries[entry.step] = tries.get(entry.step, 0) + 1
+    since = view.started_at if resumed is None else resumed * 1000
+    return replace(
+        view,
+        steps=tuple(replace(step, tries=tries.get(step.name, 0)) for step in view.steps),
+        resumed_at=None if resumed is None else since,
+        duration=None if view.ended_at is None or since is None else max(view.ended_at - since, 0.0),
+    )
+
+
+def from_state(state: WorkflowState) -> RunView:
+    """Return the run as the dashboard shows it."""
+    nodes = graph_spec(state.graph)
+    graph = nodes if nodes.nodes else _chain(state.history)
+    specs = {node.name: node for node in graph.nodes}
+    started, ended = _ms(state.created_at), _ms(state.completed_at)
+    return RunView(
+        id=state.id,
+        workflow=state.name,
+        status="interrupted" if state.interrupted else state.status.value,
+        input=state.input,
+        graph=graph,
+        steps=tuple(_step(entry, specs.get(entry.name), state) for entry in state.history),
+        started_at=started,
+        updated_at=_ms(state.updated_at) or 0.0,
+        ended_at=ended,
+        duration=None if ended is None or started is None else max(ended - started, 0.0),
+        error=state.error,
+        final_data=state.data if state.status.ended else None,
+    )
+
+
+def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> StepView:
+    most = None if node is None or node.retries is None else node.retries + 1
+    last = entry.attempt_log[-1] if entry.attempt_log else None
+    lost = last.changes if last is not None and last.status == "failed" else None
+    return StepView(
+        name=entry.name,
+        index=entry.index,
+        status="interrupted" if state.interrupted and entry.status == "running" else entry.status.value,
+        commit=entry.commit,
+        conditional=node is not None and node.conditional,
+        attempt=entry.attempts,
+        tries=entry.attempts if most is None else min(entry.attempts, most),
+        max_tries=most,
+        started_at=_ms(entry.started_at),
+        ended_at=_ms(entry.completed_at),
+        duration=None if entry.duration is None else entry.duration * 1000,
+        error=entry.error,
+        reason=entry.reason,
+        output=entry.output,
+        changes=entry.changes,
+        edit=entry.edit or None,
+        discarded=lost or None,
+        fingerprint=last.fingerprint if last is not None else "" if node is None else node.fingerprint,
+    )
+
+
+def _chain(history: tuple[StepHistory, ...]) -> GraphSpec:
+    nodes = tuple(NodeSpec(name=entry.name, index=entry.index, commit=entry.commit) for entry in history)
+    return GraphSpec(nodes=nodes, edges=tuple(pairwise(node.name for node in nodes)), guessed=True)
+
+
+def _ms(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp() * 1000
+
+
+def newer(from_trace: RunView | None, from_store: RunView | None) -> RunView | None:
+    """Choose which account of a run to show.
+
+    The trace's, unless it lacks the start, or the store knows of something later. That nobody has a
+    run in hand any more only the store can know; it is laid over what the trace tells.
+    """
+    if from_trace is None or from_store is None:
+        return from_trace or from_store
+    if from_trace.started_at is None or (from_store.knows_data and not from_trace.knows_data):
+        return from_store
+    lead = from_store.updated_at - from_trace.updated_at
+    if from_trace.status in {"pending", "running"}:
+        if from_store.status == "interrupted" and lead > -_SLACK:
+            return from_store if lead > _SLACK else _interrupted(from_trace)
+        if from_store.ended_at is not None and lead >= 0:
+            return from_store
+    return from_store if lead > _SLACK else from_trace
+
+
+def _interrupted(view: RunView) -> RunView:
+    steps = tuple(
+        replace(step, status="interrupted", waiting_until=None) if step.status == "running" else step
+        for step in view.steps
+    )
+    return replace(view, status="interrupted", steps=steps)
