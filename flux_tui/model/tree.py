@@ -1,0 +1,312 @@
+"""Data as a tree of rows, built only where it is open.
+
+A node knows how many rows are visible below it and finds any of them by its number, so that a dict of
+a hundred thousand keys costs a list of its keys and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from enum import Enum, StrEnum
+from typing import Any, Final
+
+from msgspec import Struct
+
+TEXT_CHUNK: Final = 120
+INLINE_TEXT: Final = 60
+
+Path = tuple[Hashable, ...]
+
+
+class Missing(Enum):
+    """The value on the side of a comparison where there is none."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+
+
+class Mark(StrEnum):
+    """What happened to a value between before and after."""
+
+    SAME = "same"
+    ADDED = "added"
+    CHANGED = "changed"
+    DELETED = "deleted"
+
+
+class Chunk(Struct, frozen=True):
+    """A piece of a long text: the key of a row that shows it."""
+
+    start: int
+    end: int
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One visible row of the tree. ``depth`` is 0 for the children of the root."""
+
+    path: Path
+    key: Hashable
+    depth: int
+    before: Any
+    after: Any
+    mark: Mark
+    expandable: bool
+    opened: bool
+
+    @property
+    def value(self) -> Any:
+        """The value as it is now, or as it was if it is gone."""
+        return self.before if self.after is MISSING else self.after
+
+
+def mark_of(before: Any, after: Any) -> Mark:
+    """Compare two values, either of which may be missing."""
+    if before is MISSING:
+        return Mark.SAME if after is MISSING else Mark.ADDED
+    if after is MISSING:
+        return Mark.DELETED
+    if before is after:
+        return Mark.SAME
+    try:
+        same = type(before) is type(after) and bool(before == after)
+    except RecursionError:
+        same = False
+    return Mark.SAME if same else Mark.CHANGED
+
+
+def type_tag(value: Any) -> str | None:
+    """Return the type that a tagged value of the codec stands for, or ``None``."""
+    tag = value.get("$type") if isinstance(value, Mapping) else None
+    if not isinstance(tag, str):
+        return None
+    name = value.get("class")
+    return name.rpartition(":")[2] if isinstance(name, str) else tag
+
+
+def untagged(value: Any) -> Any:
+    """Return what a tagged value contains, or the value itself."""
+    if type_tag(value) is None:
+        return value
+    inner = value.get("value", value.get("name", MISSING))
+    if inner is MISSING:
+        return {key: item for key, item in value.items() if key not in ("$type", "class")}
+    return inner
+
+
+def expandable(value: Any) -> bool:
+    """Whether the value has rows below it."""
+    value = untagged(value)
+    if isinstance(value, str):
+        return len(value) > INLINE_TEXT or "\n" in value
+    return isinstance(value, Mapping | list | tuple) and len(value) > 0
+
+
+def text_chunks(text: str) -> list[Chunk]:
+    """Cut a text into its lines, and long lines into pieces."""
+    chunks = []
+    start = 0
+    while start <= len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        chunks.extend(
+            Chunk(at, min(at + TEXT_CHUNK, end)) for at in range(start, max(end, start + 1), TEXT_CHUNK)
+        )
+        start = end + 1
+    if len(chunks) > 1 and chunks[-1].start >= len(text):
+        chunks.pop()
+    return chunks
+
+
+class Node:
+    """A value, before and after, whose children are listed; those that are open are nodes themselves."""
+
+    def __init__(self, path: Path, before: Any, after: Any, *, only_changes: bool = False) -> None:
+        self.path = path
+        self.before, self.after = before, after
+        self.only_changes = only_changes
+        self._old, self._new = untagged(before), untagged(after)
+        self.keys = self._keys()
+        self.open: dict[int, Node] = {}
+        self._position: dict[Hashable, int] | None = None
+
+    def _keys(self) -> Sequence[Hashable]:
+        keys = merged_keys(self._old, self._new)
+        if self.only_changes:
+            return [key for key in keys if mark_of(*self._sides(key)) is not Mark.SAME]
+        return keys
+
+    def _sides(self, key: Hashable) -> tuple[Any, Any]:
+        if isinstance(key, Chunk):
+            text = self._old if self._new is MISSING else self._new
+            return (piece := text[key.start : key.end]), piece
+        return _get(self._old, key), _get(self._new, key)
+
+    @property
+    def total(self) -> int:
+        """How many rows are visible below this node."""
+        return len(self.keys) + sum(node.total for node in self.open.values())
+
+    def child(self, index: int) -> tuple[Any, Any]:
+        """Return the two sides of a child."""
+        return self._sides(self.keys[index])
+
+    def position(self, key: Hashable) -> int | None:
+        """Return where among the children a key is."""
+        if isinstance(self.keys, range):
+            return key if isinstance(key, int) and key in self.keys else None
+        if self._position is None:
+            self._position = {child: index for index, child in enumerate(self.keys)}
+        return self._position.get(key)
+
+    def expand(self, index: int) -> Node:
+        """Open a child."""
+        node = self.open.get(index)
+        if node is None:
+            before, after = self.child(index)
+            # What is new or gone as a whole has no changes inside it.
+            inside = self.only_changes and mark_of(before, after) is Mark.CHANGED
+            node = Node((*self.path, self.keys[index]), before, after, only_changes=inside)
+            self.open[index] = node
+        return node
+
+    def row(self, number: int) -> Row:
+        """Return the row with this number among those below this node. Raises ``IndexError``."""
+        node: Node = self
+        depth = 0
+        while True:
+            inner, index, offset = node._locate(number)
+            if inner is None:
+                return node._row(index, depth)
+            node, number, depth = inner, offset, depth + 1
+
+    def _locate(self, number: int) -> tuple[Node | None, int, int]:
+        """Return ``(None, child, 0)`` for a child's own row, or the open child and the number inside it."""
+        before = 0
+        for index in sorted(self.open):
+            node = self.open[index]
+            own = index + before
+            if number <= own:
+                break
+            if number <= own + node.total:
+                return node, index, number - own - 1
+            before += node.total
+        index = number - before
+        if not 0 <= index < len(self.keys):
+            raise IndexError(number)
+        return None, index, 0
+
+    def _row(self, index: int, depth: int) -> Row:
+        before, after = self.child(index)
+        key = self.keys[index]
+        shown = before if after is MISSING else after
+        return Row(
+            path=(*self.path, key),
+            key=key,
+            depth=depth,
+            before=before,
+            after=after,
+            mark=mark_of(before, after),
+            expandable=not isinstance(key, Chunk) and expandable(shown),
+            opened=index in self.open,
+        )
+
+    def number(self, path: Path) -> int | None:
+        """Return the number of the row with this path, if all above it is open."""
+        node: Node = self
+        number = -1
+        for depth, key in enumerate(path):
+            index = node.position(key)
+            if index is None:
+                return None
+            number += 1 + index + sum(inner.total for at, inner in node.open.items() if at < index)
+            if depth < len(path) - 1:
+                if index not in node.open:
+                    return None
+                node = node.open[index]
+        return number
+
+    def reveal(self, path: Path) -> int | None:
+        """Open what is above a path and return the number of its row, or ``None`` when it is not there."""
+        node: Node = self
+        for key in path[:-1]:
+            index = node.position(key)
+            if index is None:
+                return None
+            node = node.expand(index)
+        return self.number(path)
+
+    def close(self, path: Path) -> bool:
+        """Close the row with this path; return whether it was open."""
+        node: Node = self
+        for depth, key in enumerate(path):
+            index = node.position(key)
+            if index is None or index not in node.open:
+                return False
+            if depth == len(path) - 1:
+                del node.open[index]
+                return True
+            node = node.open[index]
+        return False
+
+    def open_paths(self) -> Iterator[Path]:
+        """Yield the paths of all open rows, outer ones first."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            for inner in node.open.values():
+                yield inner.path
+                stack.append(inner)
+
+
+def search(root: Node, text: str, hidden: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield, in order, the paths below ``root`` whose key or value contains ``text``, ignoring case.
+
+    Values at a ``hidden`` path are not looked into.
+    """
+    needle = text.casefold()
+    stack = [(root, 0)]
+    while stack:
+        node, index = stack.pop()
+        if index >= len(node.keys):
+            continue
+        stack.append((node, index + 1))
+        key = node.keys[index]
+        path = (*node.path, key)
+        before, after = node.child(index)
+        value = before if after is MISSING else after
+        closed = hidden(path)
+        named = len(path) > 1 and needle in str(key).casefold()
+        if named or (not closed and _says(untagged(value), needle)):
+            yield path
+        if not closed and not isinstance(untagged(value), str) and expandable(value):
+            stack.append((Node(path, before, after), 0))
+
+
+def _says(value: Any, needle: str) -> bool:
+    if isinstance(value, str):
+        return needle in value.casefold()
+    return not isinstance(value, Mapping | list | tuple) and needle in str(value).casefold()
+
+
+def merged_keys(old: Any, new: Any) -> Sequence[Hashable]:
+    """Return the keys of both sides: those of the new one in order, then those that are gone."""
+    if isinstance(new, Mapping):
+        keys = list(new)
+        return keys + [key for key in old if key not in new] if isinstance(old, Mapping) else keys
+    if isinstance(new, list | tuple):
+        return range(max(len(new), len(old) if isinstance(old, list | tuple) else 0))
+    if isinstance(new, str):
+        return text_chunks(new) if expandable(new) else ()
+    if new is MISSING and old is not MISSING:
+        return merged_keys(MISSING, old)
+    return ()
+
+
+def _get(value: Any, key: Hashable) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(key, MISSING)
+    if isinstance(value, list | tuple) and isinstance(key, int) and key < len(value):
+        return value[key]
+    return MISSING

@@ -1,0 +1,180 @@
+"""The tree of values inside the Data tab: rows with marks, folding, masking."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any, ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from flux_tui.model.preview import Piece, preview
+from flux_tui.model.secrets import MASK, Secrets
+from flux_tui.model.text import printable
+from flux_tui.model.tree import MISSING, Chunk, Mark, Node, Path, Row, expandable
+from flux_tui.widgets import tones
+from flux_tui.widgets.line_list import LineList
+
+KEY_COLUMN = 18
+
+MARKS = {
+    Mark.ADDED: ("+ added  ", tones.GOOD),
+    Mark.CHANGED: ("~ changed", tones.CARE),
+    Mark.DELETED: ("- deleted", tones.BAD),
+    Mark.SAME: ("         ", ""),
+}
+STYLES = {
+    "key": tones.KEY,
+    "text": tones.TEXT,
+    "number": tones.NUMBER,
+    "constant": tones.CONSTANT,
+    "type": f"italic {tones.CONSTANT}",
+    "punctuation": tones.MUTED,
+    "note": tones.MUTED,
+    "secret": tones.MUTED,
+}
+
+
+class DataTree(LineList):
+    """Sections of values, before and after, as a lazy tree."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "fold", "Fold", id="data.fold", show=False),
+        Binding("right,l", "expand", "Expand", id="data.expand", show=False),
+        Binding("left,h", "collapse", "Collapse", id="data.collapse", show=False),
+    ]
+
+    def __init__(self, secrets: Secrets, *, empty: Any) -> None:
+        super().__init__(empty=empty)
+        self.secrets = secrets
+        self.revealed = False
+        self.titles: dict[Hashable, str] = {}
+        self.root = Node((), {}, {})
+
+    def show_root(self, root: Node, titles: dict[Hashable, str]) -> None:
+        """Show other values; what was open stays open where it still exists."""
+        known = set(self.root.keys)
+        for path in list(self.root.open_paths()):
+            self._open(root, path)
+        for key in root.keys:
+            if key not in known:
+                self._open(root, (key,))
+        self.root, self.titles = root, titles
+        self.rows_changed()
+
+    def row_count(self) -> int:
+        """Return how many rows are visible."""
+        return self.root.total
+
+    def row_key(self, index: int) -> Path:
+        """Return the path of a row."""
+        return self.root.row(index).path
+
+    def index_of(self, key: Hashable, near: int) -> int | None:
+        """Return where a path is, if it is visible."""
+        del near
+        return self.root.number(key) if isinstance(key, tuple) else None
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        return self.root.row(self.cursor) if 0 <= self.cursor < self.root.total else None
+
+    def masked(self, path: Path) -> bool:
+        """Whether a value at this path is hidden because a key on the way to it names a secret."""
+        return not self.revealed and any(key in self.secrets for key in path[1:])
+
+    def render_row(self, index: int, width: int) -> Content:
+        """Draw one row."""
+        row = self.root.row(index)
+        if row.depth == 0:
+            return self._section(row)
+        mark, style = MARKS[row.mark]
+        parts: list[Piece] = [(f"{mark} ", style), ("  " * min(row.depth - 1, width // 5), "")]
+        if isinstance(row.key, Chunk):
+            return Content.assemble(*parts, ("  ", ""), (printable(str(row.value)), STYLES["text"]))
+        hidden = self.masked(row.path)
+        fold = ("▾ " if row.opened else "▸ ") if row.expandable and not hidden else "  "
+        parts += [(fold, tones.MUTED), (_key_text(row), _key_style(row)), ("  ", "")]
+        parts += (
+            [(MASK, STYLES["secret"]), ("  x shows it", STYLES["note"])]
+            if hidden
+            else self._value(row, width)
+        )
+        return Content.assemble(*parts)
+
+    def _section(self, row: Row) -> Content:
+        fold = ("▾ " if row.opened else "▸ ") if row.expandable else "  "
+        parts: list[Piece] = [(fold, tones.MUTED), (self.titles.get(row.key, str(row.key)), tones.HEADING)]
+        if not row.opened or not row.expandable:
+            parts += [("  ", ""), *self._value(row, 80)]
+        return Content.assemble(*parts)
+
+    def _value(self, row: Row, width: int) -> Iterator[Piece]:
+        secrets = None if self.revealed else self.secrets
+        if row.mark is Mark.CHANGED and row.path[1:]:
+            if row.opened:
+                return
+            old = preview(row.before, secrets, characters=max(12, width // 3))
+            yield from ((text, tones.MUTED) for text, kind in old)
+            yield " → ", tones.MUTED
+        if row.opened:
+            count = len(row.value) if hasattr(row.value, "__len__") else 0
+            yield f"{count:,} {'characters' if isinstance(row.value, str) else 'items'}", STYLES["note"]
+            return
+        yield from ((text, STYLES[kind]) for text, kind in preview(row.value, secrets, characters=width + 20))
+
+    def action_fold(self) -> None:
+        """Open or close the row under the cursor."""
+        row = self.selected
+        if row is not None and row.expandable:
+            self.action_collapse() if row.opened else self.action_expand()
+
+    def action_expand(self) -> None:
+        """Open the row under the cursor; go into it when it is open."""
+        row = self.selected
+        if row is None or not row.expandable or self.masked(row.path):
+            return
+        if row.opened:
+            self.action_cursor_down()
+        else:
+            self._open(self.root, row.path)
+            self.rows_changed()
+
+    def action_collapse(self) -> None:
+        """Close the row under the cursor, or go to the one that it is in."""
+        row = self.selected
+        if row is None:
+            return
+        if self.root.close(row.path):
+            self.rows_changed()
+        elif len(row.path) > 1:
+            self.select(row.path[:-1])
+
+    def reveal(self, path: Path) -> None:
+        """Open what is above a path and put the cursor there."""
+        self.root.reveal(path)
+        self.rows_changed()
+        self.select(path)
+
+    @staticmethod
+    def _open(root: Node, path: Path) -> None:
+        node = root
+        for key in path:
+            index = node.position(key)
+            if index is None or isinstance(key, Chunk):
+                return
+            before, after = node.child(index)
+            if not expandable(before if after is MISSING else after):
+                return
+            node = node.expand(index)
+
+
+def _key_style(row: Row) -> str:
+    return tones.MUTED if isinstance(row.key, int) else tones.KEY if row.after is not MISSING else tones.BAD
+
+
+def _key_text(row: Row) -> str:
+    key = printable(str(row.key)[:120])
+    return key + " " * (KEY_COLUMN - 2 * row.depth - cell_len(key))
