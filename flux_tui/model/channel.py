@@ -1,0 +1,318 @@
+"""The lines between two columns: a channel with one upright track for each net that changes rows.
+
+This is channel routing as chip designers do it, turned by a quarter: a net's lines run from the left
+to its track, along the track, and on to the right. Two nets that would share a piece of a row get
+their tracks in the order that keeps them apart; where no order does, a net changes tracks along a
+free row. Where two nets only cross, the upright line is drawn whole and the level one gives way, so a
+crossing never looks like a joint.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
+LEVEL, UPRIGHT = LEFT | RIGHT, UP | DOWN
+LINES = {
+    LEFT: "─",
+    RIGHT: "─",
+    UP: "│",
+    DOWN: "│",
+    LEVEL: "─",
+    UPRIGHT: "│",
+    RIGHT | DOWN: "╭",
+    LEFT | DOWN: "╮",
+    RIGHT | UP: "╰",
+    LEFT | UP: "╯",
+    LEVEL | DOWN: "┬",
+    LEVEL | UP: "┴",
+    UPRIGHT | RIGHT: "├",
+    UPRIGHT | LEFT: "┤",
+    LEVEL | UPRIGHT: "┼",
+}
+MANY_NETS = 24
+ROOMY_TRACKS = 6
+
+Flow = tuple[int, int]
+
+
+class End(Struct, frozen=True):
+    """An end of a net: its row, and the steps on that side (sources or targets, as a bit set).
+
+    ``link`` is a number that two ends share, one net's target and another's source, which meet
+    inside the channel; 0 for an end at the channel's side.
+    """
+
+    row: int
+    steps: int
+    link: int = 0
+    arrow: bool = False
+
+
+class Wire(Struct):
+    """A net in rows. ``track`` counts from the left; straight wires keep ``-1``."""
+
+    sources: list[End]
+    targets: list[End]
+    track: int = -1
+
+    @property
+    def rows(self) -> list[int]:
+        """All rows on which something ends, in order."""
+        return sorted({end.row for end in (*self.sources, *self.targets)})
+
+    @property
+    def straight(self) -> bool:
+        """Whether the wire needs no track."""
+        return len(self.rows) == 1 and not any(end.link for end in (*self.sources, *self.targets))
+
+
+class Cell:
+    """What is drawn at one place of a channel, and for which flows."""
+
+    __slots__ = ("arrow", "joint", "level", "level_flows", "upright", "upright_flows")
+
+    def __init__(self) -> None:
+        self.level = self.upright = 0
+        self.level_flows: dict[Flow, None] = {}
+        self.upright_flows: dict[Flow, None] = {}
+        self.joint = self.arrow = False
+
+    @property
+    def text(self) -> str:
+        """The character to draw."""
+        if self.arrow:
+            return "▶"
+        crossing = self.level and self.upright and not self.joint
+        return LINES[self.upright if crossing else self.level | self.upright]
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """The flows to which the character belongs."""
+        if self.level and self.upright and not self.joint:
+            return tuple(self.upright_flows)
+        return tuple(self.level_flows | self.upright_flows)
+
+
+def everything(ends: Sequence[End]) -> int:
+    """Return the union of the steps of several ends."""
+    union = 0
+    for end in ends:
+        union |= end.steps
+    return union
+
+
+class Channel:
+    """The routed lines between two columns. ``width`` is known at once; ``cells`` draws them."""
+
+    def __init__(self, wires: Sequence[Wire], *, lead: int, straight: int) -> None:
+        self._rows = {end.row for wire in wires for end in (*wire.sources, *wire.targets)}
+        self._links = 0
+        self._wires = list(wires)
+        self._separate_shared_sources()
+        self._wires = self._in_order()
+        tracks = self._assign_tracks()
+        self._lead = lead
+        self._step = 2 if tracks <= ROOMY_TRACKS else 1
+        self.width = lead + (tracks - 1) * self._step + 3 if tracks else straight
+
+    def cells(self) -> dict[tuple[int, int], Cell]:
+        """Return the cells by ``(row, x)``, ``x`` counting from the channel's left."""
+        cells: dict[tuple[int, int], Cell] = {}
+        for wire in self._wires:
+            self._draw(wire, cells)
+        return cells
+
+    def _free_row(self, near: int, toward: int) -> int:
+        """Take the row nearest to ``near`` on which nothing ends, rather on the side of ``toward``."""
+        side = 1 if toward >= near else -1
+        step = 1
+        while True:
+            for row in (near + side * step, near - side * step):
+                if row >= 0 and row not in self._rows:
+                    self._rows.add(row)
+                    return row
+            step += 1
+
+    def _separate_shared_sources(self) -> None:
+        """Let a source that feeds several joins branch off before it reaches any of them.
+
+        Otherwise a line into the first join would seem to go on along the source's row to the next.
+        """
+        stays = {
+            wire.sources[0].row
+            for wire in self._wires
+            if len(wire.sources) == 1 and any(end.row == wire.sources[0].row for end in wire.targets)
+        }
+        joins: dict[int, list[Wire]] = {}
+        for wire in self._wires:
+            if len(wire.sources) > 1:
+                for end in wire.sources:
+                    joins.setdefault(end.row, []).append(wire)
+        for row, fed in joins.items():
+            apart = fed if row in stays else fed[:-1]
+            if apart:
+                self._wires.append(Wire([_end_on(row, apart[0])], [self._link(wire, row) for wire in apart]))
+
+    def _link(self, join: Wire, row: int) -> End:
+        """Move a source of a join to a free row; return the end that has to feed it there."""
+        self._links += 1
+        free = self._free_row(row, sum(join.rows) // len(join.rows))
+        old = _end_on(row, join)
+        join.sources[join.sources.index(old)] = End(free, old.steps, self._links)
+        return End(free, everything(join.targets), self._links)
+
+    def _in_order(self) -> list[Wire]:
+        """Return the wires in an order of tracks that keeps them apart, splitting one where none does."""
+        wires = list(self._wires)
+        blockers = _blockers(wires)
+        waiting, ordered = set(range(len(wires))), list[int]()
+        while waiting:
+            free = [place for place in sorted(waiting) if not blockers[place] & waiting]
+            if free:
+                chosen = free[0] if len(waiting) > MANY_NETS else _least_crossing(wires, free, waiting)
+                ordered.append(chosen)
+                waiting.remove(chosen)
+                continue
+            whole = next(place for place in sorted(waiting) if not _is_half(wires[place]))
+            wires[whole], rest = self._split(wires[whole])
+            waiting.add(len(wires))
+            wires.append(rest)
+            blockers = _blockers(wires)
+        return [wires[place] for place in ordered]
+
+    def _split(self, wire: Wire) -> tuple[Wire, Wire]:
+        """Break a wire in two that meet on a free row."""
+        self._links += 1
+        free = self._free_row(wire.sources[0].row, wire.targets[0].row)
+        first = Wire(wire.sources, [End(free, everything(wire.targets), self._links)])
+        return first, Wire([End(free, everything(wire.sources), self._links)], wire.targets)
+
+    def _assign_tracks(self) -> int:
+        """Give each wire the leftmost track that its blockers and its rows allow; return their number."""
+        taken: list[list[tuple[int, int]]] = []
+        for wire, blockers in zip(self._wires, _blockers(self._wires), strict=True):
+            if wire.straight:
+                continue
+            first, last = wire.rows[0], wire.rows[-1]
+            track = 1 + max((self._wires[place].track for place in blockers), default=-1)
+            while track < len(taken) and any(first <= bottom and top <= last for top, bottom in taken[track]):
+                track += 1
+            while len(taken) <= track:
+                taken.append([])
+            taken[track].append((first, last))
+            wire.track = track
+        return len(taken)
+
+    def _x(self, wire: Wire) -> int:
+        return self._lead + wire.track * self._step
+
+    def _draw(self, wire: Wire, cells: dict[tuple[int, int], Cell]) -> None:
+        sources, targets = everything(wire.sources), everything(wire.targets)
+        if wire.straight:
+            self._draw_level(cells, wire.rows[0], -1, self.width, (sources, targets))
+            self._draw_arrow(wire.targets[0], cells)
+            return
+        x = self._x(wire)
+        for end in wire.sources:
+            if not end.link:
+                self._draw_level(cells, end.row, -1, x, (end.steps, targets))
+        for end in wire.targets:
+            stop = self._x(self._consumer(end.link)) if end.link else self.width
+            self._draw_level(cells, end.row, x, stop, (sources, end.steps))
+            self._draw_arrow(end, cells)
+        for end in (*wire.sources, *wire.targets):
+            cells[end.row, x].joint = True
+        rows = wire.rows
+        for top, bottom in pairwise(rows):
+            _draw_upright(cells, x, top, bottom, tuple(_flows_between(wire, bottom)))
+
+    def _draw_level(
+        self, cells: dict[tuple[int, int], Cell], row: int, start: int, stop: int, flow: Flow
+    ) -> None:
+        """Draw from the middle of ``start`` to the middle of ``stop``, either of which may be outside."""
+        for x in range(max(start, 0), min(stop, self.width - 1) + 1):
+            cell = cells.setdefault((row, x), Cell())
+            cell.level |= (LEFT if x > start else 0) | (RIGHT if x < stop else 0)
+            cell.level_flows[flow] = None
+
+    def _draw_arrow(self, end: End, cells: dict[tuple[int, int], Cell]) -> None:
+        if end.arrow:
+            cells[end.row, self.width - 1].arrow = True
+
+    def _consumer(self, link: int) -> Wire:
+        return next(wire for wire in self._wires if any(end.link == link for end in wire.sources))
+
+
+def _end_on(row: int, wire: Wire) -> End:
+    return next(end for end in wire.sources if end.row == row)
+
+
+def _is_half(wire: Wire) -> bool:
+    """Whether a wire starts or ends inside the channel altogether: splitting it would gain nothing."""
+    return all(end.link for end in wire.targets) or all(end.link for end in wire.sources)
+
+
+def _blockers(wires: Sequence[Wire]) -> list[set[int]]:
+    """Return for each wire the places of those whose tracks have to be left of its own."""
+    leaving: dict[int, set[int]] = {}
+    feeding: dict[int, int] = {}
+    for place, wire in enumerate(wires):
+        for end in wire.sources:
+            if not end.link:
+                leaving.setdefault(end.row, set()).add(place)
+        for end in wire.targets:
+            if end.link:
+                feeding[end.link] = place
+    found: list[set[int]] = []
+    for place, wire in enumerate(wires):
+        before = {feeding[end.link] for end in wire.sources if end.link}
+        for end in wire.targets:
+            if not end.link:
+                before |= leaving.get(end.row, set())
+        if len(wire.sources) > 1:
+            shared = {other for end in wire.sources if not end.link for other in leaving[end.row]}
+            before |= {other for other in shared if len(wires[other].sources) == 1}
+        found.append(before - {place})
+    return found
+
+
+def _least_crossing(wires: Sequence[Wire], free: Sequence[int], waiting: set[int]) -> int:
+    return min(
+        free,
+        key=lambda place: (
+            sum(_cost(wires[place], wires[other]) for other in waiting if other != place),
+            place,
+        ),
+    )
+
+
+def _cost(left: Wire, right: Wire) -> int:
+    """Count how many more crossings there are with ``left`` before ``right`` than the other way."""
+    return _crossings(left, right) - _crossings(right, left)
+
+
+def _crossings(left: Wire, right: Wire) -> int:
+    within, around = left.rows, right.rows
+    return sum(within[0] <= end.row <= within[-1] for end in right.sources) + sum(
+        around[0] <= end.row <= around[-1] for end in left.targets
+    )
+
+
+def _flows_between(wire: Wire, bottom: int) -> Iterator[Flow]:
+    """Yield the flows along the track just above row ``bottom``, downward and upward."""
+    for heads, tails in ((wire.sources, wire.targets), (wire.targets, wire.sources)):
+        upper = everything([end for end in heads if end.row < bottom])
+        lower = everything([end for end in tails if end.row >= bottom])
+        if upper and lower:
+            yield (upper, lower) if heads is wire.sources else (lower, upper)
+
+
+def _draw_upright(
+    cells: dict[tuple[int, int], Cell], x: int, top: int, bottom: int, flows: tuple[Flow, ...]
+) -> None:
+    for row in range(top, bottom + 1):
+        cell = cells.setdefault((row, x), Cell())
+        cell.upright |= (UP if row > top else 0) | (DOWN if row < bottom else 0)
+        cell.upright_flows.update(dict.fromkeys(flows))
