@@ -1,1 +1,113 @@
-"""An async, typed workflow engine."""
+"""An async, typed workflow engine.
+
+A workflow is a chain of named steps and commits. Every step's result is stored, so that a run can be
+inspected, retried from any step, and resumed after a crash.
+
+    from flux_engine import FluxEngine, create_workflow
+
+    flow = create_workflow("greet").step("hello", lambda ctx: print("hello", ctx.input))
+    FluxEngine().execute_sync(flow, "world")
+"""
+
+from flux_engine.builder import WorkflowBuilder, create_workflow
+from flux_engine.clock import Clock
+from flux_engine.context import Context
+from flux_engine.data import Data
+from flux_engine.definition import StepDefinition, WorkflowDefinition
+from flux_engine.engine import FluxEngine
+from flux_engine.errors import (
+    DefinitionChangedError,
+    DefinitionError,
+    FatalError,
+    FluxError,
+    InvalidInputError,
+    InvalidTransitionError,
+    OwnershipLostError,
+    RunBusyError,
+    RunExistsError,
+    RunNotFoundError,
+    SchemaVersionError,
+    SerializationError,
+    StepNotFoundError,
+    StepTimeoutError,
+    StorageError,
+    UnknownTypeError,
+    WorkflowFailedError,
+    WorkflowMismatchError,
+)
+from flux_engine.execution import (
+    AttemptRecord,
+    Changes,
+    ErrorInfo,
+    Frame,
+    RepeatedCommit,
+    RetryPlan,
+    RunStatus,
+    RunSummary,
+    StepHistory,
+    StepStatus,
+    WorkflowState,
+)
+from flux_engine.hooks import HookEvent, Hooks
+from flux_engine.logger import FluxConsoleLogger, FluxLogger, FluxSilentLogger
+from flux_engine.result import FluxResult
+from flux_engine.retry import Backoff, exponential, fixed, none
+from flux_engine.storage.base import WorkflowStorage
+from flux_engine.storage.memory import MemoryStorage
+from flux_engine.storage.sqlite import SQLiteStorage
+from flux_engine.trace.events import EventType, TraceEvent
+
+__all__ = [
+    "AttemptRecord",
+    "Backoff",
+    "Changes",
+    "Clock",
+    "Context",
+    "Data",
+    "DefinitionChangedError",
+    "DefinitionError",
+    "ErrorInfo",
+    "EventType",
+    "FatalError",
+    "FluxConsoleLogger",
+    "FluxEngine",
+    "FluxError",
+    "FluxLogger",
+    "FluxResult",
+    "FluxSilentLogger",
+    "Frame",
+    "HookEvent",
+    "Hooks",
+    "InvalidInputError",
+    "InvalidTransitionError",
+    "MemoryStorage",
+    "OwnershipLostError",
+    "RepeatedCommit",
+    "RetryPlan",
+    "RunBusyError",
+    "RunExistsError",
+    "RunNotFoundError",
+    "RunStatus",
+    "RunSummary",
+    "SQLiteStorage",
+    "SchemaVersionError",
+    "SerializationError",
+    "StepDefinition",
+    "StepHistory",
+    "StepNotFoundError",
+    "StepStatus",
+    "StepTimeoutError",
+    "StorageError",
+    "TraceEvent",
+    "UnknownTypeError",
+    "WorkflowBuilder",
+    "WorkflowDefinition",
+    "WorkflowFailedError",
+    "WorkflowMismatchError",
+    "WorkflowState",
+    "WorkflowStorage",
+    "create_workflow",
+    "exponential",
+    "fixed",
+    "none",
+]

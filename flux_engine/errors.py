@@ -44,7 +44,7 @@ class InvalidInputError(FluxError):
         self.workflow = workflow
         self.problems = tuple(problems)
         lines = "".join(f"\n  {where or 'input'}: {what}" for where, what in self.problems)
-        super().__init__(f"The input does not fit workflow {workflow!r}; no run was created.{lines}")
+        super().__init__(f"The input does not fit workflow {workflow!r}; nothing was run.{lines}")
 
 
 class RunNotFoundError(FluxError):
@@ -99,8 +99,8 @@ class UnknownTypeError(FluxError):
     """A stored value whose class is not among the modules loaded in this process."""
 
 
-class StepTimeoutError(FluxError):
-    """An attempt that ran longer than the time-out of its step."""
+class StepTimeoutError(FluxError, TimeoutError):
+    """An attempt that ran longer than the time-out of its step. Also a ``TimeoutError``."""
 
 
 class FatalError(FluxError):

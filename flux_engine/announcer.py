@@ -1,0 +1,95 @@
+"""Tells the trace and the hooks what has been stored. Nothing it does can break a run."""
+
+import asyncio
+import inspect
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from flux_engine.hooks import HookEvent, Hooks
+from flux_engine.problems import Problems
+from flux_engine.trace.events import TraceEvent
+
+
+class Sink(Protocol):
+    """A trace sink, sync or async."""
+
+    def emit(self, event: TraceEvent, /) -> Any:
+        """Take one event."""
+        ...
+
+
+class Announcement(Struct, frozen=True):
+    """What is to be told once it is stored."""
+
+    trace: TraceEvent | None = None
+    hook: HookEvent | None = None
+
+
+class Announcer:
+    """Hands announcements to the trace sink and the hooks, in order."""
+
+    def __init__(self, sink: Sink | None, hooks: Hooks, problems: Problems) -> None:
+        self._sink = sink
+        self._hooks = hooks
+        self._problems = problems
+        self._pending: set[asyncio.Future[Any]] = set()
+
+    @property
+    def traces(self) -> bool:
+        """Whether anybody reads trace events."""
+        return self._sink is not None
+
+    def hears(self, hook: str) -> bool:
+        """Whether there is a hook of this name."""
+        return getattr(self._hooks, hook) is not None
+
+    async def tell(self, announcements: Sequence[Announcement]) -> None:
+        """Tell them all."""
+        for announcement in announcements:
+            if announcement.trace is not None:
+                await self.trace(announcement.trace)
+            if announcement.hook is not None:
+                await self._call_hook(announcement.hook)
+
+    async def trace(self, event: TraceEvent) -> None:
+        """Hand one event to the sink."""
+        if self._sink is None:
+            return
+        try:
+            pending = self._sink.emit(event)
+            if inspect.isawaitable(pending):
+                await pending
+        except Exception as error:  # noqa: BLE001 - a sink is anybody's code
+            self._problems.count("trace sink", error)
+
+    def trace_soon(self, event: TraceEvent) -> None:
+        """Hand one event to the sink from the event loop's thread, without waiting for an async sink."""
+        if self._sink is None:
+            return
+        try:
+            pending = self._sink.emit(event)
+        except Exception as error:  # noqa: BLE001 - a sink is anybody's code
+            self._problems.count("trace sink", error)
+            return
+        if inspect.isawaitable(pending):
+            task = asyncio.ensure_future(pending)
+            self._pending.add(task)
+            task.add_done_callback(self._settled)
+
+    def _settled(self, task: "asyncio.Future[Any]") -> None:
+        self._pending.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._problems.count("trace sink", error)
+
+    async def _call_hook(self, event: HookEvent) -> None:
+        hook = getattr(self._hooks, event.event)
+        if hook is None:
+            return
+        try:
+            pending = hook(event)
+            if inspect.isawaitable(pending):
+                await pending
+        except Exception as error:  # noqa: BLE001 - a hook is anybody's code
+            self._problems.count(f"hook {event.event}", error)

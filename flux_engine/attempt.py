@@ -1,0 +1,107 @@
+"""One attempt of a step: call the handler, within its time-out, and see what came of it."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from flux_engine.codec import encode
+from flux_engine.context import Context, CurrentStep, current_step
+from flux_engine.data import DataShape, Delta, RunData
+from flux_engine.definition import StepDefinition
+from flux_engine.errors import SerializationError, StepTimeoutError
+from flux_engine.threads import run_in_thread
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of an attempt. ``output`` is JSON text; ``values`` has those of ``delta.set``."""
+
+    delta: Delta = Delta()
+    values: dict[str, Any] = {}
+    output: str | None = None
+    error: BaseException | None = None
+
+
+async def run_attempt(
+    step: StepDefinition,
+    ctx: Context[Any, Any],
+    *,
+    shape: DataShape,
+    data: RunData,
+    timeout: float | None,  # noqa: ASYNC109 - the field's word
+) -> Outcome:
+    """Call the handler once. Only a cancellation from outside is raised; all else is in the outcome."""
+    token = current_step.set(
+        CurrentStep(
+            run_id=ctx.id, workflow=ctx.name, step=step.name, step_index=step.index, attempt=ctx.attempt
+        )
+    )
+    try:
+        returned = await _call(step, ctx, timeout)
+        output = None if returned is None else _encode_output(step, returned)
+        delta, values = shape.changes(ctx.data, data)
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, KeyboardInterrupt) or _cancelled_from_outside():
+            raise
+        return Outcome(error=error, delta=_kept_changes(shape, ctx, data))
+    except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit too
+        return Outcome(error=error, delta=_kept_changes(shape, ctx, data))
+    else:
+        return Outcome(delta=delta, values=values, output=output)
+    finally:
+        current_step.reset(token)
+
+
+async def _call(step: StepDefinition, ctx: Context[Any, Any], timeout: float | None) -> Any:  # noqa: ASYNC109
+    scope = asyncio.timeout(timeout)
+    try:
+        async with scope:
+            returned = await _invoke(step.handler, ctx)
+    except TimeoutError:
+        if not scope.expired():
+            raise
+    if scope.expired():
+        raise StepTimeoutError(
+            f"step {step.name!r} ran longer than its time-out of {timeout:g} s (attempt {ctx.attempt}); "
+            "raise the step's timeout= if it needs longer"
+        )
+    return returned
+
+
+async def _invoke(handler: Callable[[Any], Any], ctx: Context[Any, Any]) -> Any:
+    if is_async(handler):
+        return await handler(ctx)
+    returned = await run_in_thread(functools.partial(handler, ctx))
+    return await returned if isinstance(returned, Awaitable) else returned
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Say whether calling it gives a coroutine, so that it runs on the event loop."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - the method itself is asked for
+    )
+
+
+def _cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _encode_output(step: StepDefinition, returned: Any) -> str:
+    try:
+        return encode(returned)
+    except SerializationError as error:
+        raise SerializationError(f"what step {step.name!r} returned cannot be stored: {error}") from error
+
+
+def _kept_changes(shape: DataShape, ctx: Context[Any, Any], data: RunData) -> Delta:
+    """Return what a failed attempt had changed, for inspection, as far as it can be stored."""
+    try:
+        return shape.changes(ctx.data, data)[0]
+    except Exception:  # noqa: BLE001 - the attempt has its own error, which counts
+        return Delta()

@@ -1,0 +1,143 @@
+"""What a handler sees: ``ctx``."""
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Generic, Protocol
+
+from msgspec import Struct
+
+from flux_engine.codec import decode
+from flux_engine.definition import DataT, InputT
+from flux_engine.execution import RunStatus, StepHistory
+from flux_engine.logger import FluxLogger
+
+
+class CurrentStep(Struct, frozen=True, kw_only=True):
+    """Which attempt the code that asks is part of."""
+
+    run_id: str
+    workflow: str
+    step: str
+    step_index: int
+    attempt: int
+
+
+current_step: ContextVar[CurrentStep | None] = ContextVar("flux_current_step", default=None)
+"""The attempt under way in this task or worker thread; ``None`` outside handlers."""
+
+
+class RunSeenByHandler(Protocol):
+    """What the context asks of the run it belongs to."""
+
+    id: str
+    workflow: str
+
+    @property
+    def status(self) -> RunStatus:
+        """The status of the run."""
+        ...
+
+    def history(self) -> tuple[StepHistory, ...]:
+        """Return an entry for each step."""
+        ...
+
+    def output_text(self, step: str) -> str | None:
+        """Return a done step's output as JSON text."""
+        ...
+
+    def steps_with_output(self) -> list[str]:
+        """Return the names of the steps that are done."""
+        ...
+
+
+class Outputs(Mapping[str, Any]):
+    """What the handlers of completed steps returned, by name. Each look gives a fresh copy."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: RunSeenByHandler) -> None:
+        self._run = run
+
+    def __getitem__(self, step: str) -> Any:
+        text = self._run.output_text(step)
+        if text is None:
+            raise KeyError(f"step {step!r} has not completed in this run")
+        return decode(text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._run.steps_with_output())
+
+    def __len__(self) -> int:
+        return len(self._run.steps_with_output())
+
+
+class Context(Generic[InputT, DataT]):
+    """What a handler is given.
+
+    Attributes:
+        input: the run's input, as the type stated with ``.input()``.
+        data: the run's data; see ``flux_engine.data``. What a handler changes here is stored when it
+            returns, and dropped when it raises.
+        current_step: the name of the step this handler belongs to.
+        attempt: the number of this attempt, from 1, over the run's life: a retry by hand counts on.
+        idempotency_key: the same for a run and step over attempts, resumes and retries.
+        outputs: what the handlers of completed steps returned, by step name.
+        logger: writes to the engine's logger, and to the trace as ``step:log``.
+    """
+
+    __slots__ = ("_run", "attempt", "current_step", "data", "input", "logger")
+
+    def __init__(
+        self,
+        *,
+        run: RunSeenByHandler,
+        input: InputT,  # noqa: A002 - the field's word
+        data: DataT,
+        step: str,
+        attempt: int,
+        logger: FluxLogger,
+    ) -> None:
+        self._run = run
+        self.input = input
+        self.data = data
+        self.current_step = step
+        self.attempt = attempt
+        self.logger = logger
+
+    def __repr__(self) -> str:
+        return f"<context of {self.name} {self.id}, step {self.current_step!r}, attempt {self.attempt}>"
+
+    @property
+    def id(self) -> str:
+        """The id of the run."""
+        return self._run.id
+
+    @property
+    def name(self) -> str:
+        """The name of the workflow."""
+        return self._run.workflow
+
+    @property
+    def status(self) -> RunStatus:
+        """The status of the run."""
+        return self._run.status
+
+    @property
+    def history(self) -> tuple[StepHistory, ...]:
+        """An entry for each step of the run, those that have not started included."""
+        return self._run.history()
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key to pass to a service, so that it recognises a repetition of this step of this run."""
+        return idempotency_key(self._run.id, self.current_step)
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """What the handlers of completed steps returned, by step name."""
+        return Outputs(self._run)
+
+
+def idempotency_key(run_id: str, step: str) -> str:
+    """Return the key that a step of a run keeps for its whole life."""
+    return f"{run_id}:{step}"

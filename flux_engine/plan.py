@@ -1,0 +1,106 @@
+"""Where a run starts again, and what that means for its other steps. Pure decisions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flux_engine.context import idempotency_key
+from flux_engine.definition import WorkflowDefinition
+from flux_engine.errors import DefinitionChangedError
+from flux_engine.execution import RepeatedCommit, RetryPlan, StepStatus
+from flux_engine.journal import Progress
+
+SCOPES = ("downstream", "only")
+
+
+def first_open_step(stored: Sequence[str], progress: Progress) -> int:
+    """Return the index of the first stored step that is not done; their number when all are."""
+    return next((i for i, name in enumerate(stored) if not progress.steps[name].status.done), len(stored))
+
+
+def check_unchanged(
+    definition: WorkflowDefinition[Any, Any], stored: Sequence[str], start: int, *, allow_changed: bool
+) -> None:
+    """Raise ``DefinitionChangedError`` unless the steps before ``start`` are those the run was made with."""
+    now = definition.names
+    if allow_changed or now[:start] == tuple(stored[:start]):
+        return
+    added = [name for name in now if name not in stored]
+    removed = [name for name in stored if name not in now]
+    common = [name for name in now if name in stored]
+    moved = [a for a, b in zip(common, [n for n in stored if n in now], strict=True) if a != b]
+    parts = [
+        f"{what}: {', '.join(names)}"
+        for what, names in (("added", added), ("removed", removed), ("moved", moved))
+        if names
+    ]
+    raise DefinitionChangedError(
+        f"Workflow {definition.name!r} has changed before the step where this run would go on "
+        f"({'; '.join(parts)}). Go on from an earlier step, start a new run, or pass allow_changed=True.",
+        added=added,
+        removed=removed,
+        moved=moved,
+    )
+
+
+def merged_order(definition: WorkflowDefinition[Any, Any], stored: Sequence[str]) -> list[str]:
+    """Return the definition's steps with those it no longer has kept behind their old predecessors."""
+    order = list(definition.names)
+    for position, name in enumerate(stored):
+        if name not in order:
+            before = stored[position - 1] if position else None
+            order.insert(order.index(before) + 1 if before is not None else 0, name)
+    return order
+
+
+def plan_retry(
+    definition: WorkflowDefinition[Any, Any],
+    run_id: str,
+    progress: Progress,
+    step: str,
+    *,
+    scope: str,
+    keep_commits: bool,
+) -> RetryPlan:
+    """Return what a retry from ``step`` would run again and what it would keep."""
+    if scope not in SCOPES:
+        raise ValueError(f"scope is one of {', '.join(SCOPES)}, not {scope!r}")
+    target = definition.step(step)
+    again: list[str] = []
+    kept: list[str] = []
+    for candidate in definition.steps:
+        follows = candidate.index > target.index and scope == "downstream"
+        done = _is_done(progress, candidate.name)
+        reused = keep_commits and candidate.commit and done
+        if candidate.index == target.index or (follows and not reused):
+            again.append(candidate.name)
+        elif done:
+            kept.append(candidate.name)
+    return RetryPlan(
+        run_id=run_id,
+        step=target.name,
+        scope=scope,
+        runs_again=tuple(again),
+        kept=tuple(kept),
+        repeated_commits=tuple(
+            RepeatedCommit(step=name, idempotency_key=idempotency_key(run_id, name))
+            for name in again
+            if definition.step(name).commit and _completed(progress, name)
+        ),
+        changed_code=tuple(name for name in definition.names if _changed(definition, progress, name)),
+    )
+
+
+def _is_done(progress: Progress, name: str) -> bool:
+    step = progress.steps.get(name)
+    return step is not None and step.status.done
+
+
+def _completed(progress: Progress, name: str) -> bool:
+    step = progress.steps.get(name)
+    return step is not None and step.status is StepStatus.COMPLETED
+
+
+def _changed(definition: WorkflowDefinition[Any, Any], progress: Progress, name: str) -> bool:
+    step = progress.steps.get(name)
+    ran = None if step is None or step.last is None else step.last.fingerprint
+    return bool(ran) and ran != definition.step(name).fingerprint

@@ -1,0 +1,74 @@
+"""``ctx.logger``: from a handler to the engine's logger and to the trace."""
+
+import asyncio
+from typing import Protocol
+
+from flux_engine.definition import StepDefinition
+from flux_engine.services import Services
+from flux_engine.trace.events import EventType, TraceEvent
+
+
+class RunNamed(Protocol):
+    """A run, as far as a log line needs it."""
+
+    id: str
+    workflow: str
+
+
+class StepLogger:
+    """A logger for one attempt. May be called from any thread."""
+
+    __slots__ = ("_attempt", "_loop", "_run", "_services", "_step")
+
+    def __init__(self, services: Services, run: RunNamed, step: StepDefinition, attempt: int) -> None:
+        self._services = services
+        self._run = run
+        self._step = step
+        self._attempt = attempt
+        self._loop = asyncio.get_running_loop()
+
+    def _tell(self, level: str, message: str) -> None:
+        announcer = self._services.announcer
+        if not announcer.traces:
+            return
+        event = TraceEvent(
+            type=EventType.STEP_LOG,
+            timestamp=round(self._services.clock.now() * 1000),
+            workflow_id=self._run.id,
+            workflow_name=self._run.workflow,
+            step_name=self._step.name,
+            step_index=self._step.index,
+            attempt=self._attempt,
+            meta={"stream": level, "text": message},
+        )
+        try:
+            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is self._loop:
+            announcer.trace_soon(event)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(announcer.trace_soon, event)
+
+    def _line(self, message: str) -> str:
+        return f"{self._run.workflow}/{self._step.name}: {message}"
+
+    def debug(self, message: str, /) -> None:
+        """Tell a detail."""
+        self._services.logger.debug(self._line(message))
+        self._tell("debug", message)
+
+    def info(self, message: str, /) -> None:
+        """Tell what happened."""
+        self._services.logger.info(self._line(message))
+        self._tell("info", message)
+
+    def warning(self, message: str, /) -> None:
+        """Tell what may go wrong."""
+        self._services.logger.warning(self._line(message))
+        self._tell("warning", message)
+
+    def error(self, message: str, /) -> None:
+        """Tell what went wrong."""
+        self._services.logger.error(self._line(message))
+        self._tell("error", message)

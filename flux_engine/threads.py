@@ -1,0 +1,71 @@
+"""Worker threads for plain functions.
+
+A thread that runs a handler cannot be killed. So the threads are daemons, which never keep the
+program from ending, and each serves one call at a time: a handler that hangs costs its own thread
+and nobody else's.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+IDLE_SECONDS = 10.0
+
+_Job = tuple[contextvars.Context, Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+
+_idle: "list[queue.SimpleQueue[_Job]]" = []
+_lock = threading.Lock()
+
+
+def run_in_thread(call: Callable[[], Any]) -> "asyncio.Future[Any]":
+    """Run ``call`` in a worker thread, in a copy of the present context; return a future of its result.
+
+    Cancelling the future abandons the thread: what it returns or raises later is dropped.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    job = (contextvars.copy_context(), call, loop, future)
+    with _lock:
+        inbox = _idle.pop() if _idle else None
+    if inbox is None:
+        inbox = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(inbox,), name="flux-handler", daemon=True).start()
+    inbox.put(job)
+    return future
+
+
+def _serve(inbox: "queue.SimpleQueue[_Job]") -> None:
+    while True:
+        try:
+            context, call, loop, future = inbox.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            with _lock:
+                if inbox in _idle:
+                    _idle.remove(inbox)
+                    return
+            continue  # a job was given between the time-out and the lock
+        result, error = None, None
+        try:
+            result = context.run(call)
+        except BaseException as raised:  # noqa: BLE001 - handed to the waiting task, whatever it is
+            error = raised
+        with _lock:
+            _idle.append(inbox)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, future, result, error)
+        del context, call, loop, future, result, error
+
+
+def _settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if isinstance(error, StopIteration):  # a future cannot carry one
+        error = RuntimeError(f"the handler raised StopIteration: {error}")
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
