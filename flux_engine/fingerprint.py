@@ -10,7 +10,7 @@ import inspect
 import linecache
 from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
 
@@ -99,7 +99,7 @@ def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None,
 def _first_line(node: ast.AST) -> int:
     """Return the line that Python counts as the function's first: that of its first decorator."""
     decorators: list[Any] = getattr(node, "decorator_list", [])
-    return min(int(found.lineno) for found in cast("list[Any]", [node, *decorators]))
+    return min(int(found.lineno) for found in [node, *decorators])
 
 
 @functools.lru_cache(maxsize=256)

@@ -187,7 +187,7 @@ class Ledger:
         retries: int,
         delay: float | None,
     ) -> None:
-        """The attempt has failed. ``delay`` is the back-off in seconds, ``None`` when the step has failed too."""
+        """The attempt has failed. ``delay`` is the back-off in seconds; ``None``: the step has failed."""
         exception = outcome.error or AssertionError("a failed attempt has an error")
         error = describe_exception(exception, step=step.name)
         entry = self._end_attempt(started, StepStatus.FAILED, outcome, error)

@@ -50,7 +50,7 @@ def is_gone(owner: Owner) -> bool:
     if owner.host != this_host():
         return False
     identity = process_identity(owner.pid)
-    return identity is None or (owner.started != "" and identity != owner.started)
+    return identity is None or owner.started not in ("", identity)
 
 
 def abandoned(owner_text: str | None) -> bool:

@@ -17,5 +17,6 @@ class Problems:
         self.counts[kind] += 1
         if self.counts[kind] == 1:
             self._logger.error(
-                f"{kind} failed: {type(error).__qualname__}: {error} (the run goes on; further ones are only counted)"
+                f"{kind} failed: {type(error).__qualname__}: {error} "
+                "(the run goes on; further ones are only counted)"
             )

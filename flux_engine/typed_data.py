@@ -42,7 +42,7 @@ class TypedData(DataShape):
                 f"needs a default: {error}"
             ) from error
         self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
-        self.schema = lambda: self._adapter.json_schema()
+        self.schema = self._adapter.json_schema
 
     def open(self, run: RunData) -> Any:
         """Return an instance with the stored fields, and defaults for the others."""
