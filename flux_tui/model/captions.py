@@ -1,0 +1,102 @@
+"""What a graph says about a step besides its name: how it stands, how long it took, which attempt it is.
+
+A caption has little room, so each has shorter forms; the longest that fits is shown.
+"""
+
+from typing import Final
+
+from rich.cells import cell_len
+
+from flux_tui.model.run import NodeSpec, StepView
+from flux_tui.model.text import cut, duration_text, printable, status_glyph, status_word
+
+SPINNER: Final = ("◐◓◑◒", "|/-\\")
+SPINNER_PERIOD: Final = 150.0
+COMMIT_MARK: Final = ("◆", "+")
+NOT_STARTED: Final = frozenset({"pending", "skipped"})
+
+
+def shown_status(step: StepView | None) -> str:
+    """Return the status to draw: that of the step, or ``waiting`` while a back-off lasts."""
+    if step is None:
+        return "pending"
+    if step.waiting_until is not None and step.status in ("running", "pending"):
+        return "waiting"
+    return step.status
+
+
+def glyph(status: str, now: float, *, ascii: bool = False) -> str:  # noqa: A002
+    """Return the glyph of a status at the moment ``now`` (milliseconds): the spinner turns."""
+    if status != "running":
+        return status_glyph(status, ascii)
+    frames = SPINNER[ascii]
+    return frames[int(now // SPINNER_PERIOD) % len(frames)]
+
+
+def elapsed_text(step: StepView, now: float) -> str:
+    """Return how long a step took, or how long it has been running at ``now``; empty when unknown."""
+    if step.status == "running" and step.duration is None:
+        if step.started_at is None or now < step.started_at:
+            return ""
+        elapsed = now - step.started_at
+        return f"{elapsed / 1000:.1f} s" if elapsed < 60_000 else duration_text(elapsed)  # noqa: PLR2004
+    return "" if step.duration is None else duration_text(step.duration)
+
+
+def countdown_text(step: StepView, now: float) -> str:
+    """Return how long it is until the next attempt."""
+    left = max((step.waiting_until or now) - now, 0.0)
+    return f"{left / 1000:.1f} s" if left < 60_000 else duration_text(left)  # noqa: PLR2004
+
+
+def tries_text(step: StepView, *, always: bool = False) -> str:
+    """Return ``2/3`` when a step made more than one attempt; ``always``: also when it only may."""
+    most = step.max_tries or 0
+    if step.tries > 1 or (always and step.tries == 1 and most > 1):
+        return f"{step.tries}/{max(most, step.tries)}" if most else f"#{step.tries}"
+    return ""
+
+
+def caption(
+    step: StepView | None,
+    node: NodeSpec,
+    cells: int,
+    now: float,
+    *,
+    ascii: bool = False,  # noqa: A002
+) -> str:
+    """Return the second line of a step's box, at most ``cells`` wide."""
+    status = shown_status(step)
+    if step is None or status == "pending":
+        forms = [""]
+    elif status == "skipped":
+        forms = [printable(step.reason or "") or "skipped"]
+    elif status == "waiting":
+        left, tries = countdown_text(step, now), tries_text(step, always=True)
+        forms = [f"{tries} again in {left}", f"{tries} in {left}", f"in {left}"]
+    elif status == "completed":
+        forms = [_words(tries_text(step), elapsed_text(step, now)) or "completed"]
+    elif status in ("failed", "running"):
+        tries, time = tries_text(step, always=True), elapsed_text(step, now)
+        forms = [_words(status, tries, time), _words(tries, time), time or status]
+    else:
+        word = status_word(status)
+        forms = [_words(word, elapsed_text(step, now)), word]
+    if (step.commit if step is not None else False) or node.commit:
+        mark = COMMIT_MARK[ascii]
+        forms = [_words(mark, lead, form) for form in forms for lead in ("commit", "")] + forms
+    shown = next((form for form in forms if cell_len(form) <= cells), forms[-1])
+    return cut(shown, cells)
+
+
+def remark(step: StepView | None) -> str:
+    """Return what went wrong or why nothing was done, on one line."""
+    if step is None:
+        return ""
+    if step.error is not None:
+        return printable(str(step.error))
+    return printable(step.reason or "")
+
+
+def _words(*words: str) -> str:
+    return " ".join(word for word in words if word)

@@ -1,0 +1,179 @@
+"""Draws the rows of a step graph: a layout, and how each of its steps stands at the moment.
+
+Text from data goes straight into segments; no markup parser sees it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import Struct
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+
+from flux_tui.model.captions import (
+    COMMIT_MARK,
+    NOT_STARTED,
+    caption,
+    elapsed_text,
+    glyph,
+    remark,
+    shown_status,
+    tries_text,
+)
+from flux_tui.model.layout import Box, Edges, Layout, Mode
+from flux_tui.model.run import StepView
+from flux_tui.model.text import fit, status_word
+
+Styles = Callable[[str], Style]
+
+LIGHT, HEAVY = "╭─╮│╰╯", "┏━┓┃┗┛"
+PLAIN_LIGHT, PLAIN_HEAVY = "+-+|++", "#=#H##"
+PLAIN_LINES = str.maketrans("─│╭╮╰╯┬┴├┤┼▶", "-|+++++++++>")
+LOUD = frozenset({"failed", "running", "waiting", "interrupted", "suspended", "paused"})
+QUIET = frozenset({"pending", "skipped", "cancelled"})
+WORD_CELLS = 11
+TIME_CELLS = 9
+TRIES_CELLS = 5
+COMMIT_CELLS = 8
+
+
+class Scene(Struct, kw_only=True):
+    """Everything that decides what a graph looks like at one moment. ``now`` is in milliseconds."""
+
+    layout: Layout
+    steps: Mapping[str, StepView]
+    selected: str | None = None
+    focused: bool = False
+    ascii: bool = False
+    now: float = 0.0
+
+    def status(self, name: str) -> str:
+        """Return the status to draw for a step."""
+        return shown_status(self.steps.get(name))
+
+
+def edge_style(edges: Edges, status: Callable[[str], str]) -> str:
+    """Return the style of a line: ``edge-taken`` where a run went, ``edge-skipped`` where it did not."""
+    sources = {status(name) for name in edges.sources}
+    targets = {status(name) for name in edges.targets}
+    if sources & {"completed", "compensated"} and targets - NOT_STARTED:
+        return "edge-taken"
+    if sources == {"skipped"} or targets == {"skipped"}:
+        return "edge-skipped"
+    return "edge"
+
+
+class Canvas:
+    """Paints rows of a scene. ``edge_styles`` has the style of each of the layout's edges."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._boxes: list[list[Box]] = [[] for _ in range(layout.height)]
+        for box in layout.boxes:
+            for row in range(box.y, box.y + box.height):
+                self._boxes[row].append(box)
+        self.rows_of_edge: dict[int, set[int]] = {}
+        for row, strokes in enumerate(layout.strokes):
+            for stroke in strokes:
+                for edge in stroke.edges:
+                    self.rows_of_edge.setdefault(edge, set()).add(row)
+
+    def row(self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, width: int) -> list[Segment]:
+        """Return the segments of one row; a list uses ``width`` cells, a graph as many as it has."""
+        if scene.layout.mode is Mode.LIST:
+            return list(_list_row(scene, self._boxes[y][0], styles, width))
+        pieces: list[tuple[int, list[Segment]]] = []
+        for stroke in scene.layout.strokes[y]:
+            names = {edge_styles[edge] for edge in stroke.edges}
+            name = next(name for name in ("edge-taken", "edge", "edge-skipped") if name in names)
+            text = stroke.text.translate(PLAIN_LINES) if scene.ascii else stroke.text
+            pieces.append((stroke.x, [Segment(text, styles(name))]))
+        draw = _box_row if scene.layout.mode is Mode.BOXES else _compact_row
+        pieces += [(box.x, list(draw(scene, box, y - box.y, styles))) for box in self._boxes[y]]
+        return list(_side_by_side(pieces, styles("blank")))
+
+
+def _side_by_side(pieces: list[tuple[int, list[Segment]]], blank: Style) -> Iterator[Segment]:
+    x = 0
+    for start, segments in sorted(pieces, key=lambda piece: piece[0]):
+        if start > x:
+            yield Segment(" " * (start - x), blank)
+        yield from segments
+        x = start + sum(segment.cell_length for segment in segments)
+
+
+def _box_row(scene: Scene, box: Box, line: int, styles: Styles) -> Iterator[Segment]:
+    status, selected = scene.status(box.name), scene.selected == box.name
+    border = styles(_border_name(status, selected=selected, focused=scene.focused))
+    looks = (PLAIN_LIGHT, PLAIN_HEAVY) if scene.ascii else (LIGHT, HEAVY)
+    left_top, level, right_top, upright, left_bottom, right_bottom = tuple(looks[selected])
+    if line == 0:
+        yield Segment(left_top + level * (box.width - 2) + right_top, border)
+        return
+    if line == box.height - 1:
+        yield Segment(left_bottom + level * (box.width - 2) + right_bottom, border)
+        return
+    room = box.width - 4
+    blank = styles("blank")
+    yield Segment(upright, border)
+    yield Segment(" ", blank)
+    if line == 1:
+        yield from _title(scene, box, room, styles)
+    else:
+        text = caption(scene.steps.get(box.name), box.node, room, scene.now, ascii=scene.ascii)
+        indent = "  " if cell_len(text) + 2 <= room else ""
+        name = status if status in LOUD else "caption-quiet" if status in QUIET else "caption"
+        yield Segment(fit(indent + text, room), styles(name))
+    yield Segment(" ", blank)
+    yield Segment(upright, border)
+
+
+def _border_name(status: str, *, selected: bool, focused: bool) -> str:
+    if selected:
+        return "selected" if focused else f"selected-{status}"
+    return f"border-{status}"
+
+
+def _title(scene: Scene, box: Box, room: int, styles: Styles) -> Iterator[Segment]:
+    status = scene.status(box.name)
+    name = status if status == "failed" else "name-quiet" if status in QUIET else "name"
+    yield Segment(glyph(status, scene.now, ascii=scene.ascii), styles(status))
+    yield Segment(" ", styles("blank"))
+    label = styles(name)
+    if scene.selected == box.name or status in LOUD:
+        label += Style(bold=True)
+    yield Segment(fit(box.label, room - 2), label)
+
+
+def _compact_row(scene: Scene, box: Box, _line: int, styles: Styles) -> Iterator[Segment]:
+    selected = scene.selected == box.name
+    edge = styles("selected" if scene.focused else f"selected-{scene.status(box.name)}")
+    yield Segment("[" if selected else " ", edge if selected else styles("blank"))
+    yield from _title(scene, box, box.width - 2, styles)
+    yield Segment("]" if selected else " ", edge if selected else styles("blank"))
+
+
+def _list_row(scene: Scene, box: Box, styles: Styles, width: int) -> Iterator[Segment]:
+    step, status = scene.steps.get(box.name), scene.status(box.name)
+    selected = scene.selected == box.name
+    marker = (">" if scene.ascii else "▸") if selected else " "
+    branched = any(other.bracket for other in scene.layout.boxes)
+    bracket = box.bracket.translate(PLAIN_LINES) if scene.ascii else box.bracket
+    quiet = styles("caption-quiet" if status in QUIET else "caption")
+    cells = [
+        (marker + " ", styles("selected")),
+        ((bracket or " ") + " " if branched else "", styles("edge")),
+    ]
+    yield from (Segment(text, style) for text, style in cells if text)
+    yield from _title(scene, box, scene.layout.width + 2, styles)
+    time = "" if step is None else elapsed_text(step, scene.now)
+    tries = "" if step is None else tries_text(step)
+    commit = f"{COMMIT_MARK[scene.ascii]} commit" if box.node.commit else ""
+    yield Segment("  " + fit(status_word(status), WORD_CELLS), styles(status))
+    yield Segment(" " * max(TIME_CELLS - len(time), 0) + time, quiet)
+    yield Segment("  " + fit(tries, TRIES_CELLS), quiet)
+    if any(other.node.commit for other in scene.layout.boxes):
+        yield Segment(" " + fit(commit, COMMIT_CELLS), quiet)
+    used = scene.layout.width + 2 + 2 + 2 * branched + 2 + WORD_CELLS + TIME_CELLS + 2 + TRIES_CELLS + 11
+    note = remark(step)
+    if note and width - used > 0:
+        yield Segment("  " + fit(note, width - used), styles("failed" if status == "failed" else "caption"))
