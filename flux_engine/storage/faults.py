@@ -6,7 +6,8 @@ from pathlib import Path
 from flux_engine.errors import FluxError, StorageError
 
 _ADVICE = {
-    sqlite3.SQLITE_READONLY: "cannot be written. Check that you may write the file and its folder.",
+    sqlite3.SQLITE_READONLY: "cannot be written. Check that you may write the file and its folder; "
+    "read_only=True is enough for looking at it.",
     sqlite3.SQLITE_PERM: "cannot be opened: permission denied. Check who owns the file and its folder.",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened. Check that it is a file, and that you may read and write "
     "the file and its folder.",

@@ -205,12 +205,10 @@ def listing(query: RunQuery) -> tuple[str, list[Any]]:
     """
     conditions, parameters = _conditions(query)
     parameters.append(max(query.limit, 0))
-    if not query.statuses:
-        return _page(conditions), parameters
-    pages = [
-        "SELECT * FROM (" + _page([f"status = '{status.value}'", *conditions]) + ")"  # noqa: S608 - no user's text
-        for status in dict.fromkeys(query.statuses)
-    ]
+    filters = [f"status = '{status.value}'" for status in dict.fromkeys(query.statuses)]
+    if len(filters) <= 1:
+        return _page([*filters, *conditions]), parameters
+    pages = [f"SELECT * FROM ({_page([each, *conditions])})" for each in filters]  # noqa: S608 - no user's text
     return " UNION ALL ".join(pages) + _NEWEST, parameters * len(pages) + parameters[-1:]
 
 

@@ -2,10 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any, Literal, NamedTuple
 
 import aiosqlite
@@ -21,6 +20,7 @@ from flux_engine.storage.base import (
     WorkflowStorage,
 )
 from flux_engine.storage.commit import GroupCommit, WriterConnection
+from flux_engine.storage.connections import connect
 from flux_engine.storage.faults import storage_error
 
 
@@ -29,6 +29,14 @@ class _Session(NamedTuple):
 
     reader: aiosqlite.Connection
     writer: GroupCommit | None
+
+    async def close(self) -> None:
+        """Close both. The writer goes last: it is the one that may empty the write-ahead log."""
+        try:
+            await self.reader.close()
+        finally:
+            if self.writer is not None:
+                await self.writer.close()
 
 
 class SQLiteStorage(WorkflowStorage):
@@ -81,15 +89,9 @@ class SQLiteStorage(WorkflowStorage):
         """Close the file, after the writes under way have ended. Calling it again does nothing."""
         async with self._alone():
             session, self._session = self._session, None
-            if session is None:
-                return
-            with self._faults():
-                try:
-                    # The writer goes last: it is the one that may empty the write-ahead log.
-                    await session.reader.close()
-                finally:
-                    if session.writer is not None:
-                        await session.writer.close()
+            if session is not None:
+                with self._faults():
+                    await asyncio.shield(session.close())
 
     async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:
         """Add a run. Raises ``RunExistsError`` when the id, or the workflow's idempotency key, is taken."""
@@ -134,36 +136,18 @@ class SQLiteStorage(WorkflowStorage):
     async def _open(self) -> _Session:
         writer = None
         if not self.read_only:
-            await asyncio.to_thread(schema.create_file, self.path)
-            connection = await self._connect(self._new_writer, "rw")
+            connection = await connect(self.path, self._new_writer, "rw", self.busy_timeout)
             writer = GroupCommit(connection, self._translate)
-        elif not self.path.exists():
-            raise StorageError(
-                f"There is no store at {self.path}, and read_only makes none. "
-                "Run a workflow on it first, or name the file of another store."
-            )
         try:
-            reader = await self._connect(self._new_reader, "ro")
+            reader = await connect(self.path, self._new_reader, "ro", self.busy_timeout)
         except BaseException:
             if writer is not None:
                 await writer.close()
             raise
         return _Session(reader, writer)
 
-    async def _connect(
-        self, factory: Callable[..., sqlite3.Connection], mode: Literal["rw", "ro"]
-    ) -> aiosqlite.Connection:
-        return await _from_daemon_thread(
-            lambda: aiosqlite.connect(
-                f"{self.path.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                timeout=self.busy_timeout,
-                isolation_level=None,
-                factory=factory,
-            )
-        )
-
     def _new_writer(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        schema.create_file(self.path)
         connection = WriterConnection(*arguments, **options)
         with _closed_on_error(connection):
             schema.prepare_writer(
@@ -172,6 +156,11 @@ class SQLiteStorage(WorkflowStorage):
         return connection
 
     def _new_reader(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        if not self.path.exists():
+            raise StorageError(
+                f"There is no store at {self.path}, and read_only makes none. "
+                "Run a workflow on it first, or name the file of another store."
+            )
         connection = sqlite3.Connection(*arguments, **options)
         with _closed_on_error(connection):
             schema.prepare_reader(connection, self.path)
@@ -215,19 +204,6 @@ class SQLiteStorage(WorkflowStorage):
             raise
         except (sqlite3.Error, OSError, ValueError) as error:
             raise self._translate(error) from error
-
-
-def _from_daemon_thread(make: Callable[[], aiosqlite.Connection]) -> aiosqlite.Connection:
-    """Make a connection whose thread does not keep the process alive when nobody closes the store.
-
-    A thread is a daemon when the one that made it is, and aiosqlite makes it here. Nothing durable is
-    lost: a write that was not committed was not reported as done either.
-    """
-    made: list[aiosqlite.Connection] = []
-    thread = Thread(target=lambda: made.append(make()), daemon=True)
-    thread.start()
-    thread.join()
-    return made[0]
 
 
 @contextmanager
