@@ -27,7 +27,7 @@ def preview(value: Any, secrets: Secrets | None, *, characters: int = PREVIEW_CH
         return [(printable(tag[:80]), "type"), (" ", "punctuation"), *_tagged(inner, secrets, characters)]
     if isinstance(value, Mapping):
         return [*_mapping(value, secrets, characters)]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [*_sequence(value, characters)]
     return [_scalar(value, characters)]
 
@@ -97,6 +97,6 @@ def _brief(value: Any, characters: int) -> Piece:
         return printable(inner[:40] if isinstance(inner, str) else tag[:40]), "type"
     if isinstance(value, Mapping):
         return ("{…}" if value else "{}"), "punctuation"
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return (f"[{len(value)}]" if value else "[]"), "punctuation"
     return _scalar(value, min(characters, 40))

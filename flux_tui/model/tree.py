@@ -77,8 +77,14 @@ def mark_of(before: Any, after: Any) -> Mark:
 
 
 def type_tag(value: Any) -> str | None:
-    """Return the type that a tagged value of the codec stands for, or ``None``."""
-    tag = value.get("$type") if isinstance(value, Mapping) else None
+    """Return the name of a type that JSON has not, or ``None``; tagged values of the codec have theirs."""
+    if value is None or (
+        isinstance(value, str | bool | int | float | list | Missing) and not isinstance(value, Enum)
+    ):
+        return None
+    if not isinstance(value, Mapping):
+        return type(value).__name__
+    tag = value.get("$type")
     if not isinstance(tag, str):
         return None
     name = value.get("class")
@@ -86,13 +92,19 @@ def type_tag(value: Any) -> str | None:
 
 
 def untagged(value: Any) -> Any:
-    """Return what a tagged value contains, or the value itself."""
+    """Return a value as JSON has it: what a tagged value contains, the text of a date, a set as a list."""
     if type_tag(value) is None:
         return value
-    inner = value.get("value", value.get("name", MISSING))
-    if inner is MISSING:
-        return {key: item for key, item in value.items() if key not in ("$type", "class")}
-    return inner
+    if isinstance(value, Mapping):
+        inner = value.get("value", value.get("name", MISSING))
+        if inner is MISSING:
+            return {key: item for key, item in value.items() if key not in ("$type", "class")}
+        return inner
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    if isinstance(value, Enum):
+        return value.name
+    return repr(value) if isinstance(value, bytes | bytearray) else str(value)
 
 
 def expandable(value: Any) -> bool:
@@ -100,12 +112,12 @@ def expandable(value: Any) -> bool:
     value = untagged(value)
     if isinstance(value, str):
         return len(value) > INLINE_TEXT or "\n" in value
-    return isinstance(value, Mapping | list | tuple) and len(value) > 0
+    return isinstance(value, Mapping | list) and len(value) > 0
 
 
 def text_chunks(text: str) -> list[Chunk]:
     """Cut a text into its lines, and long lines into pieces."""
-    chunks = []
+    chunks: list[Chunk] = []
     start = 0
     while start <= len(text):
         end = text.find("\n", start)
@@ -287,7 +299,7 @@ def search(root: Node, text: str, hidden: Callable[[Path], bool]) -> Iterator[Pa
 def _says(value: Any, needle: str) -> bool:
     if isinstance(value, str):
         return needle in value.casefold()
-    return not isinstance(value, Mapping | list | tuple) and needle in str(value).casefold()
+    return not isinstance(value, Mapping | list) and needle in str(value).casefold()
 
 
 def merged_keys(old: Any, new: Any) -> Sequence[Hashable]:
@@ -295,8 +307,8 @@ def merged_keys(old: Any, new: Any) -> Sequence[Hashable]:
     if isinstance(new, Mapping):
         keys = list(new)
         return keys + [key for key in old if key not in new] if isinstance(old, Mapping) else keys
-    if isinstance(new, list | tuple):
-        return range(max(len(new), len(old) if isinstance(old, list | tuple) else 0))
+    if isinstance(new, list):
+        return range(max(len(new), len(old) if isinstance(old, list) else 0))
     if isinstance(new, str):
         return text_chunks(new) if expandable(new) else ()
     if new is MISSING and old is not MISSING:
@@ -307,6 +319,6 @@ def merged_keys(old: Any, new: Any) -> Sequence[Hashable]:
 def _get(value: Any, key: Hashable) -> Any:
     if isinstance(value, Mapping):
         return value.get(key, MISSING)
-    if isinstance(value, list | tuple) and isinstance(key, int) and key < len(value):
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
         return value[key]
     return MISSING

@@ -1,0 +1,49 @@
+"""The failed attempts of a step, as the trace tells them."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from flux_engine.execution import ErrorInfo
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.model import parse
+
+
+class FailedAttempt(Struct, frozen=True, kw_only=True):
+    """An attempt that failed. Times are milliseconds; ``delay`` is the wait before the next attempt."""
+
+    number: int
+    error: ErrorInfo
+    timestamp: float
+    duration: float | None = None
+    delay: float | None = None
+
+
+def failed_attempts(events: Iterable[TraceEvent], step: str) -> tuple[FailedAttempt, ...]:
+    """Return the failed attempts of a step in the order in which they failed."""
+    found: list[FailedAttempt] = []
+    started: float | None = None
+    for event in events:
+        if event.step_name != step:
+            continue
+        if event.type == EventType.STEP_START:
+            started = event.timestamp
+        if event.type not in (EventType.STEP_RETRY, EventType.STEP_ERROR):
+            continue
+        error = parse.error(event)
+        if error is None:
+            continue
+        duration = event.duration
+        if duration is None and started is not None:
+            duration = event.timestamp - started
+        started = None
+        found.append(
+            FailedAttempt(
+                number=event.attempt or len(found) + 1,
+                error=error,
+                timestamp=event.timestamp,
+                duration=duration,
+                delay=parse.number(parse.meta(event).get("delay")),
+            )
+        )
+    return tuple(found)

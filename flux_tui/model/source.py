@@ -1,0 +1,44 @@
+"""Source files read as text, for looking at; nothing is imported."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from flux_tui.model.text import printable
+
+MAX_BYTES: Final = 4_000_000
+
+
+def source_lines(file: str) -> tuple[str, ...] | None:
+    """Return the lines of a file, safe to draw; ``None`` when it cannot be read.
+
+    The lines are read again when the file has changed.
+    """
+    try:
+        found = os.stat(file)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return _read(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=32)
+def _read(file: str, changed: int, size: int) -> tuple[str, ...] | None:
+    del changed
+    if size > MAX_BYTES:
+        return None
+    try:
+        text = Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return tuple(printable(line) for line in text.split("\n"))
+
+
+def short_path(file: str, folder: str | None = None) -> str:
+    """Return the path relative to ``folder`` (the working directory) when it lies inside it."""
+    base = folder or str(Path.cwd())
+    try:
+        return str(Path(file).relative_to(base))
+    except ValueError:
+        home = str(Path.home())
+        return f"~{file[len(home) :]}" if file.startswith(f"{home}{os.sep}") else file
