@@ -184,6 +184,12 @@ class LineList(ScrollView, can_focus=True):
         self._remember_top()
         self.refresh()
 
+    def rows_folded(self) -> None:
+        """Read the model again after rows were opened or closed: none of them is new."""
+        count, seen = self._count, self._seen
+        self.rows_changed()
+        self._seen = seen + self._count - count
+
     def _kept_cursor(self, grown: int) -> int:
         if self.following:
             return self._count - 1
