@@ -7,7 +7,7 @@ step is still there, and only the failed step and those after it run again.
 Try it::
 
     flux run examples/flaky_payment.py:flaky_payment_flow
-    flux runs retry ID examples
+    flux runs retry ID
 
 In the dashboard: run it with ``r``, look at the error, retry the failed step with ``t``.
 """

@@ -1,11 +1,33 @@
-"""The command line of Flux."""
+"""The command line of Flux: ``flux`` with its commands, and ``flux-tui``, which is ``flux dev``.
+
+Nothing is imported before it is known which command it is for: ``flux --version`` imports next to
+nothing, and no command but the dashboard imports Textual.
+"""
+
+import sys
 
 
 def main() -> None:
     """Run the ``flux`` command."""
-    raise SystemExit("not yet")
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        _print_version("flux")
+        return
+    from flux_tui.cli.commands import run_flux  # noqa: PLC0415 - after the fast path
+
+    run_flux()
 
 
 def dashboard() -> None:
     """Run the ``flux-tui`` command."""
-    raise SystemExit("not yet")
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        _print_version("flux-tui")
+        return
+    from flux_tui.cli.commands import run_dashboard_command  # noqa: PLC0415 - after the fast path
+
+    run_dashboard_command()
+
+
+def _print_version(program: str) -> None:
+    from importlib.metadata import version  # noqa: PLC0415 - costs as much as all else here
+
+    sys.stdout.write(f"{program} {version('flux-tui')}\n")

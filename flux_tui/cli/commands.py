@@ -1,0 +1,79 @@
+"""Which commands there are, and where each is found.
+
+Only the module of the command that was asked for is imported; all of them for the general help.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Annotated, Final
+
+import typer
+
+from flux_tui.cli.errors import BAD_USE, told
+
+_MODULES: Final = {
+    "dev": "flux_tui.cli.dev",
+    "run": "flux_tui.cli.run",
+    "runs": "flux_tui.cli.runs",
+    "describe": "flux_tui.cli.describe",
+}
+
+
+def run_flux() -> None:
+    """Run the command that the arguments of this process ask for."""
+    app = _empty_app()
+    app.callback(no_args_is_help=True)(_flux)
+    asked_for = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    for name in [asked_for] if asked_for in _MODULES else _MODULES:
+        import_module(_MODULES[name]).add_to(app)
+    with _errors_told():
+        app(prog_name="flux")
+
+
+def run_dashboard_command() -> None:
+    """Run ``flux dev`` under the name of ``flux-tui``."""
+    app = _empty_app()
+    import_module(_MODULES["dev"]).add_to(app)
+    with _errors_told():
+        app(prog_name="flux-tui")
+
+
+def _empty_app() -> typer.Typer:
+    return typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the form of a callback
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow to import, rarely wanted
+
+        typer.echo(f"flux {version('flux-tui')}")
+        raise typer.Exit
+
+
+def _flux(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Write, run and watch workflows."""
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """End the process with a message and an exit code, not a traceback, for what Flux raises on purpose."""
+    try:
+        yield
+    except Exception as error:
+        message = told(error)
+        if message is None:
+            raise
+        sys.stdout.flush()
+        sys.stderr.write(f"flux: {message}\n")
+        raise SystemExit(BAD_USE) from None

@@ -1,0 +1,71 @@
+"""Finding runs in the store, by the beginning of their id."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from flux_engine import FluxEngine
+from flux_engine.errors import RunNotFoundError
+from flux_engine.execution import RunSummary, WorkflowState
+from flux_tui.cli.errors import UsageError
+from flux_tui.settings import Settings
+from flux_tui.workspace import open_for_looking
+
+Value = TypeVar("Value")
+
+_PAGE: Final = 500
+_SHOWN: Final = 5
+
+
+def store_exists(settings: Settings) -> bool:
+    """Say whether there is a store to look into; looking never makes one."""
+    return settings.db.exists()
+
+
+def in_store(settings: Settings, ask: Callable[[FluxEngine], Awaitable[Value]]) -> Value:
+    """Ask an engine that only reads the project's store."""
+
+    async def answer() -> Value:
+        async with open_for_looking(settings) as engine:
+            return await ask(engine)
+
+    return asyncio.run(answer())
+
+
+def run_of(settings: Settings, beginning: str) -> WorkflowState:
+    """Return the run whose id is, or begins with, ``beginning``.
+
+    Raises ``UsageError`` when there is none, or more than one.
+    """
+    if not store_exists(settings):
+        raise UsageError(
+            f"there is no store at {settings.db}: no run was made here, or it is elsewhere (--db)"
+        )
+
+    async def found(engine: FluxEngine) -> WorkflowState:
+        try:
+            return await engine.get(beginning)
+        except RunNotFoundError:
+            pass
+        return await engine.get(_only(beginning, await _beginning_with(engine, beginning)))
+
+    return in_store(settings, found)
+
+
+async def _beginning_with(engine: FluxEngine, beginning: str) -> list[RunSummary]:
+    found: list[RunSummary] = []
+    page = await engine.list(text=beginning, limit=_PAGE)
+    while page:
+        found += [run for run in page if run.id.startswith(beginning)]
+        page = await engine.list(text=beginning, before=page[-1], limit=_PAGE) if len(page) == _PAGE else []
+    return found
+
+
+def _only(beginning: str, runs: list[RunSummary]) -> str:
+    if not runs:
+        raise UsageError(f"no run has an id that begins with {beginning!r}. See: flux runs list")
+    if len(runs) > 1:
+        some = "".join(f"\n  {run.id}  {run.name}  {run.status}" for run in runs[:_SHOWN])
+        more = f"\n  and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else ""
+        raise UsageError(f"{len(runs)} runs have an id that begins with {beginning!r}:{some}{more}")
+    return runs[0].id

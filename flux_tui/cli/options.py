@@ -1,0 +1,32 @@
+"""Options that several commands have, and the settings that they make."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flux_tui.settings import Settings, load_settings
+
+Db = Annotated[Path | None, typer.Option("--db", metavar="FILE", help="The store. Default: .flux/flux.db")]
+Trace = Annotated[
+    Path | None, typer.Option("--trace", metavar="FILE", help="The trace. Default: .flux/trace.ndjson")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Retries = Annotated[
+    int | None,
+    typer.Option("--retries", min=0, metavar="N", help="Retries of the steps that do not say so themselves."),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="FILE:VAR", help="Where the workflow is defined.")
+]
+Workflows = Annotated[
+    list[Path] | None,
+    typer.Option("--workflows", metavar="PATH", help="Where to search for it. Default: as configured."),
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or its beginning.")]
+
+
+def settings_with(**flags: Any) -> Settings:
+    """Return the settings of the current folder, ``flags`` before all else."""
+    return load_settings(Path.cwd(), flags)

@@ -1,0 +1,74 @@
+"""``flux runs``: the runs in the store."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from flux_engine import FluxEngine, RunStatus
+from flux_engine.execution import RunSummary
+from flux_tui.cli import retry
+from flux_tui.cli.lookup import in_store, run_of, store_exists
+from flux_tui.cli.options import Db, Json, RunId, settings_with
+from flux_tui.cli.plain_json import to_plain
+from flux_tui.cli.terminal import look_of, width
+from flux_tui.cli.texts import listing_lines, run_lines, shown_path
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group of commands to an app."""
+    group = typer.Typer(
+        help="List, show, retry and resume runs.", rich_markup_mode=None, no_args_is_help=True
+    )
+    group.command("list")(list_runs)
+    group.command("show")(show)
+    group.command("retry")(retry.retry)
+    group.command("resume")(retry.resume)
+    app.add_typer(group, name="runs")
+
+
+def list_runs(
+    *,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", "-w", help="Only runs of this workflow.")
+    ] = None,
+    status: Annotated[list[RunStatus] | None, typer.Option("--status", "-s", help="Only these.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """List runs, newest first."""
+    settings = settings_with(db=db)
+    look = look_of(sys.stdout, ascii_only=settings.ascii)
+    runs: list[RunSummary] = []
+    if store_exists(settings):
+
+        async def listed(engine: FluxEngine) -> list[RunSummary]:
+            return await engine.list(workflow=workflow, status=status or None, limit=limit)
+
+        runs = in_store(settings, listed)
+    if as_json:
+        typer.echo(json.dumps(to_plain(runs), indent=2, ensure_ascii=False))
+        return
+    cells = width() if sys.stdout.isatty() else None
+    for line in listing_lines(runs, datetime.now(UTC), look, cells):
+        typer.echo(line)
+    if not runs:
+        chosen = " that fit" if workflow or status else ""
+        typer.echo(
+            f"no runs{chosen} in {shown_path(settings.db)}; start one with: flux run FILE:VAR", err=True
+        )
+
+
+def show(run: RunId, *, db: Db = None, as_json: Json = False) -> None:
+    """Show one run: its steps, its error, its input and data."""
+    settings = settings_with(db=db)
+    look = look_of(sys.stdout, ascii_only=settings.ascii)
+    state = run_of(settings, run)
+    if as_json:
+        typer.echo(json.dumps(to_plain(state), indent=2, ensure_ascii=False))
+        return
+    for line in run_lines(state, look):
+        typer.echo(line)

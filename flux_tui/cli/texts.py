@@ -1,0 +1,169 @@
+"""Runs, errors, plans and workflows as lines of text to read in a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flux_engine.execution import ErrorInfo, RetryPlan, RunSummary, StepHistory, WorkflowState
+from flux_tui.cli.plain_json import to_text
+from flux_tui.cli.terminal import Look
+from flux_tui.model.text import age_text, cut, duration_text, fit, printable
+
+
+def error_lines(error: ErrorInfo, look: Look) -> list[str]:
+    """Return the error, and where in the user's code it was raised, with that line of code."""
+    head, *more = str(error).splitlines() or [error.type]
+    lines = [look.toned(printable(head), "error"), *(f"  {printable(line)}" for line in more)]
+    frame = next((frame for frame in reversed(error.frames) if frame.user), None)
+    if frame is not None:
+        lines.append(f"  {shown_path(frame.file)}:{frame.line} in {frame.function}")
+        if frame.code:
+            lines.append(f"  {look.sign('▸', '>')} {frame.line:>4}  {printable(frame.code)}")
+    return lines
+
+
+def shown_path(file: str | Path) -> str:
+    """Return a path as seen from the current folder, if it lies below it."""
+    path = Path(file)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def status_of(run: RunSummary | WorkflowState) -> str:
+    """Return the status to show: a run that was left in the middle is *interrupted*."""
+    return "interrupted" if run.interrupted else str(run.status)
+
+
+def listing_lines(runs: Sequence[RunSummary], now: datetime, look: Look, cells: int | None) -> list[str]:
+    """Return a table of runs. ``cells`` is the width to cut lines to; ``None`` leaves them whole."""
+    if not runs:
+        return []
+    ids = max(len(run.id) for run in runs)
+    names = min(max(len(printable(run.name)) for run in runs), 32)
+    lines = []
+    for run in runs:
+        age = age_text((now - run.created_at).total_seconds() * 1000)
+        about = printable(run.error or run.current_step or "")
+        status = status_of(run)
+        text = f"{fit(status, 11)}  {run.id:<{ids}}  {fit(printable(run.name), names)}  {age:>4}  {about}"
+        lines.append(f"{look.glyph(status)} {cut(text.rstrip(), cells - 2) if cells else text.rstrip()}")
+    return lines
+
+
+def run_lines(run: WorkflowState, look: Look) -> list[str]:
+    """Return a whole run: its head, a line for each step, its error, and its data."""
+    status = status_of(run)
+    began = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    took = ""
+    if run.completed_at is not None:
+        took = "  " + duration_text((run.completed_at - run.created_at).total_seconds() * 1000)
+    lines = [f"{look.glyph(status)} {printable(run.name)}  {run.id}  {status}  {began}{took}", ""]
+    names = max((len(printable(step.name)) for step in run.history), default=0)
+    lines += [_step_line(step, names, look) for step in run.history]
+    if run.error is not None:
+        where = f" (step {run.error.step})" if run.error.step else ""
+        lines += ["", f"Error{where}", *_indented(error_lines(run.error, look))]
+    lines += ["", "Input", *_indented(to_text(run.input).splitlines())]
+    return [*lines, "", "Data", *_indented(to_text(run.data).splitlines())]
+
+
+def _step_line(step: StepHistory, names: int, look: Look) -> str:
+    took = "" if step.duration is None else duration_text(step.duration * 1000)
+    tries = f"{step.attempts} attempts" if step.attempts > 1 else ""
+    keys = [*step.changes.set, *(f"-{key}" for key in step.changes.deleted)]
+    notes = (
+        "commit" if step.commit else "",
+        tries,
+        f"changed {', '.join(printable(key) for key in keys)}" if keys else "",
+        printable(step.reason or ""),
+    )
+    status = str(step.status)
+    about = "  ".join(note for note in notes if note)
+    name = fit(printable(step.name), names)
+    return f"  {look.glyph(status)} {name}  {status:<9}  {took:>7}  {about}".rstrip()
+
+
+def plan_lines(plan: RetryPlan) -> list[str]:
+    """Return what a retry would do."""
+    lines = [f"retry {plan.run_id} from {plan.step}:", f"  runs again  {', '.join(plan.runs_again)}"]
+    if plan.kept:
+        lines.append(f"  keeps       {', '.join(plan.kept)}")
+    if plan.changed_code:
+        lines.append(f"  new code    {', '.join(plan.changed_code)}")
+    lines += [
+        f"  REPEATS the completed commit {commit.step} with idempotency key {commit.idempotency_key}"
+        for commit in plan.repeated_commits
+    ]
+    return lines
+
+
+def workflow_lines(description: Mapping[str, Any], look: Look) -> list[str]:
+    """Return a workflow: its steps with their options, its branches and what input it takes."""
+    steps = description["steps"]
+    lines = [printable(description["name"]), "", "Steps"]
+    names = max(len(printable(step["name"])) for step in steps)
+    lines += [_definition_line(step, names) for step in steps]
+    lines += ["", "Edges", *_edge_lines(description["edges"], look)] if description["edges"] else []
+    for title, key in (("Input", "input_schema"), ("Data", "data_schema")):
+        schema = description.get(key)
+        lines += ["", title, *_indented(_schema_lines(schema))] if schema else []
+    if not description.get("input_schema"):
+        lines += ["", "Input", "  anything (no type is stated)"]
+    return lines
+
+
+def _definition_line(step: Mapping[str, Any], names: int) -> str:
+    notes = (
+        "commit" if step["commit"] else "",
+        "conditional" if step["conditional"] else "",
+        f"retries {step['retries']}" if step.get("retries") is not None else "",
+        f"timeout {step['timeout']:g} s" if step.get("timeout") is not None else "",
+    )
+    options = ", ".join(note for note in notes if note)
+    said = printable(step.get("description") or "")
+    source = step.get("source") or {}
+    where = f"{shown_path(source['file'])}:{source['line']}" if source.get("file") else ""
+    name = fit(printable(step["name"]), names)
+    about = "  ".join(part for part in (f"[{options}]" if options else "", said, where) if part)
+    return f"  {step['index'] + 1:>2}  {name}  {about}".rstrip()
+
+
+def _edge_lines(edges: Iterable[Sequence[str]], look: Look) -> list[str]:
+    targets: dict[str, list[str]] = {}
+    for start, end in edges:
+        targets.setdefault(start, []).append(end)
+    return [f"  {start} {look.sign('→', '->')} {', '.join(ends)}" for start, ends in targets.items()]
+
+
+def _schema_lines(schema: Mapping[str, Any]) -> list[str]:
+    fields = schema.get("properties")
+    if schema.get("type") != "object" or not isinstance(fields, dict) or not fields:
+        return to_text(schema).splitlines()
+    required = schema.get("required", ())
+    names = max(len(name) for name in fields)
+    lines = []
+    for name, field in fields.items():
+        default = "required" if name in required else f"default {to_text(field.get('default'))}"
+        lines.append(f"{name:<{names}}  {_type_name(field)}, {' '.join(default.split())}")
+        if field.get("description"):
+            lines[-1] += f"  {field['description']}"
+    return lines
+
+
+def _type_name(field: Mapping[str, Any]) -> str:
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    if "enum" in field:
+        return " | ".join(to_text(value) for value in field["enum"])
+    if "anyOf" in field:
+        return " | ".join(_type_name(option) for option in field["anyOf"])
+    if field.get("type") == "array":
+        return f"array of {_type_name(field.get('items') or {})}"
+    return str(field.get("format") or field.get("type") or "anything")
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]

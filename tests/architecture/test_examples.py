@@ -1,0 +1,77 @@
+"""The examples run, each by the real command in a folder of its own, without any input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLUX = Path(sys.executable).parent / "flux"
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+FAILS_FIRST = ROOT / "examples/flaky_payment.py"
+COMPLETE = [path for path in EXAMPLES if path != FAILS_FIRST]
+
+
+def flux(folder, *arguments):
+    """Run ``flux`` in the folder; return the exit code, its JSON document and what it told."""
+    done = subprocess.run(
+        [FLUX, *arguments, "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout or "null"), done.stderr
+
+
+@pytest.mark.parametrize("example", COMPLETE, ids=lambda p: p.stem)
+def test_every_example_completes_with_its_defaults(example, tmp_path):
+    """Each has defaults for its input, needs no service, and ends well."""
+    code, result, told = flux(tmp_path, "run", str(example))
+    assert code == 0, told
+    assert result["status"] == "completed"
+    assert {step["status"] for step in result["history"]} <= {"completed", "skipped"}
+
+
+def test_the_flaky_payment_fails_once_and_goes_through_when_retried(tmp_path):
+    """The first attempt fails; the retry runs only the failed step and those after it."""
+    code, failed, _ = flux(tmp_path, "run", str(FAILS_FIRST), "--run-id", "pay")
+    assert (code, failed["status"]) == (1, "failed")
+    code, retried, told = flux(tmp_path, "runs", "retry", "pay", "--target", str(FAILS_FIRST))
+    assert code == 0, told
+    assert [(step["name"], step["attempts"]) for step in retried["history"]] == [
+        ("reserve", 1),
+        ("charge", 2),
+        ("receipt", 1),
+    ]
+
+
+def test_an_event_takes_the_branch_it_belongs_to(tmp_path):
+    """Of the three branches one runs, the others are skipped."""
+    example = ROOT / "examples/event_routing.py"
+    _, result, _ = flux(tmp_path, "run", str(example), "--input", '{"kind": "login.failed"}')
+    statuses = {step["name"]: step["status"] for step in result["history"]}
+    assert [statuses[name] for name in ("sales", "security", "archive")] == [
+        "skipped",
+        "completed",
+        "skipped",
+    ]
+
+
+def test_the_thumbnails_are_real(tmp_path):
+    """The image example leaves pictures of the sizes asked for."""
+    image = pytest.importorskip("PIL.Image")
+    example = ROOT / "examples/image_processing.py"
+    _, result, told = flux(tmp_path, "run", str(example), "--input", '{"sizes": [32, 64]}')
+    assert result is not None, told
+    with image.open(tmp_path / result["data"]["thumbnails"]["64"]) as picture:
+        assert max(picture.size) == 64
+
+
+def test_every_workflow_has_a_name_of_its_own(tmp_path):
+    """Runs are told apart by the workflow's name."""
+    names = [flux(tmp_path, "describe", str(example))[1]["name"] for example in EXAMPLES]
+    assert len(set(names)) == len(names)
