@@ -1,8 +1,9 @@
 """What the dashboard and a runner say to each other: JSON lines over pipes.
 
-Commands go to the runner on its standard input, reports come back on its standard output. Each line
-is one JSON object with its kind in ``type``. ``PROTOCOL`` is the version: the runner states it in its
-first report, and the dashboard refuses another one.
+Commands go to the runner on its standard input, reports come back on its standard output; the runner
+moves both out of the way of user code before it loads any. Each line is one JSON object with its kind
+in ``type``. ``PROTOCOL`` is the version: the runner states it in its first report, and the dashboard
+refuses another one.
 """
 
 from typing import Any
@@ -21,9 +22,13 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
 
 
 class Load(Message):
-    """Import the workflow modules. Sent once: a runner loads the user's code a single time."""
+    """Import the workflow modules. Sent once: a runner loads the user's code a single time.
+
+    ``skip`` are modules that must not be imported, because they ended a runner when it tried.
+    """
 
     paths: list[str]
+    skip: list[str] = field(default_factory=list)
 
 
 class Run(Message):
@@ -119,6 +124,12 @@ class ModuleInfo(Struct, frozen=True, kw_only=True):
     milliseconds: float = 0.0
 
 
+class Loading(Message):
+    """The import of a module begins. Tells which one it was, when nothing more is heard."""
+
+    path: str
+
+
 class Loaded(Message):
     """All modules were tried. ``files`` are the project's files that the modules imported."""
 
@@ -135,11 +146,12 @@ class Started(Message):
 
 
 class Ended(Message):
-    """The run ended, paused, was suspended or was handed back."""
+    """The run ended, paused, was suspended, or was handed back: ``interrupted``, with its ``error``."""
 
     request: int
     run_id: str
     status: str
+    error: str = ""
 
 
 class Refused(Message):
@@ -175,7 +187,7 @@ class Blocked(Message):
 
 
 Command = Load | Run | Retry | Resume | PreviewRetry | Drain | Stop
-Report = Hello | Loaded | Started | Ended | Refused | Plan | Output | Blocked
+Report = Hello | Loading | Loaded | Started | Ended | Refused | Plan | Output | Blocked
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

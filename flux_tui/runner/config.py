@@ -1,0 +1,29 @@
+"""What a runner is started with."""
+
+import msgspec
+from msgspec import Struct
+
+
+class RunnerConfig(Struct, frozen=True, kw_only=True):
+    """The project, where its runs are kept, and the engine's defaults.
+
+    ``paths`` are workflow modules or folders of them. ``root`` is the project folder, the runner's current
+    directory. ``grace`` is how long, in seconds, a runner that must end waits for a step boundary.
+    """
+
+    root: str
+    db: str
+    trace: str | None = None
+    paths: tuple[str, ...] = ()
+    default_retries: int = 0
+    default_timeout: float | None = 30.0
+    grace: float = 2.0
+
+    def encode(self) -> str:
+        """Return the configuration as a command line argument."""
+        return msgspec.json.encode(self).decode()
+
+
+def decode_config(text: str) -> RunnerConfig:
+    """Read the argument. Raises ``msgspec.MsgspecError``."""
+    return msgspec.json.decode(text, type=RunnerConfig)

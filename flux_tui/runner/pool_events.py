@@ -1,0 +1,67 @@
+"""What a ``RunnerPool`` tells the dashboard: frozen values."""
+
+from msgspec import Struct
+
+from flux_tui.runner.messages import ModuleInfo
+
+
+class Reloaded(Struct, frozen=True, kw_only=True):
+    """The modules were loaded anew; new runs use them.
+
+    ``milliseconds`` is from the request to now. ``files`` are the project's files that were imported.
+    ``stale`` names the workflows whose module no longer loads: they run on its last good code.
+    """
+
+    modules: tuple[ModuleInfo, ...]
+    milliseconds: float
+    files: tuple[str, ...]
+    stale: tuple[str, ...] = ()
+
+
+class StillLoading(Struct, frozen=True, kw_only=True):
+    """The import of a module has not come back for ``seconds``. A save or a restart replaces the runner."""
+
+    path: str
+    seconds: float
+
+
+class RunnerDied(Struct, frozen=True, kw_only=True):
+    """A runner ended on its own. ``run_ids`` are the runs it had in hand: they are interrupted now."""
+
+    description: str
+    output: str
+    run_ids: tuple[str, ...] = ()
+
+
+class RunnerRestarted(Struct, frozen=True, kw_only=True):
+    """Another runner stands in for one that died or was killed."""
+
+
+class BlockedEvent(Struct, frozen=True, kw_only=True):
+    """A handler keeps its runner from doing anything else; ``seconds`` 0 says that this is over.
+
+    ``where`` is ``file:line:function``.
+    """
+
+    seconds: float
+    run_id: str | None = None
+    step: str | None = None
+    where: str = ""
+
+
+class OutputEvent(Struct, frozen=True, kw_only=True):
+    """Text that user code wrote outside any step."""
+
+    stream: str
+    text: str
+
+
+class RunEnded(Struct, frozen=True, kw_only=True):
+    """A run that this pool started goes no further: its status, or ``interrupted``."""
+
+    run_id: str
+    status: str
+    error: str = ""
+
+
+PoolEvent = Reloaded | StillLoading | RunnerDied | RunnerRestarted | BlockedEvent | OutputEvent | RunEnded

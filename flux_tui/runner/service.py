@@ -1,0 +1,178 @@
+"""What a loaded runner does: it starts runs on one engine, and tells how each of them went."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, assert_never
+
+import msgspec
+
+from flux_engine import FluxEngine
+from flux_engine.errors import FluxError, InvalidInputError
+from flux_tui.runner.collect import Workflow
+from flux_tui.runner.messages import (
+    Command,
+    Drain,
+    Ended,
+    Load,
+    Message,
+    Plan,
+    PreviewRetry,
+    Refused,
+    Resume,
+    Retry,
+    Run,
+    Started,
+    Stop,
+)
+from flux_tui.runner.trace import starting
+
+Request = Run | Retry | Resume | PreviewRetry
+
+
+class RunnerService:
+    """Answers commands. All of it runs on the event loop.
+
+    ``report`` sends a message to the dashboard; ``working`` is told whether there are runs in hand.
+    """
+
+    def __init__(
+        self,
+        engine: FluxEngine,
+        workflows: Mapping[str, Workflow],
+        report: Callable[[Message], None],
+        working: Callable[[bool], None],
+    ) -> None:
+        self._engine = engine
+        self._workflows = workflows
+        self._report = report
+        self._working = working
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._stopped = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._open = False
+
+    async def serve(self) -> None:
+        """Work until told to stop, or to drain; then hand back what is in hand and close the engine."""
+        with contextlib.suppress(FluxError, OSError):  # told to whoever asks for a run
+            await self._ready()
+        await self._stopped.wait()
+        await self._engine.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def take(self, command: Command) -> None:
+        """Take one command."""
+        match command:
+            case Stop():
+                self._draining = True
+                self._stopped.set()
+            case Drain():
+                self._draining = True
+                self._stop_when_idle()
+            case Load():
+                self._report(Refused(request=0, error="AlreadyLoaded", message="A runner loads once."))
+            case Run() | Retry() | Resume() | PreviewRetry():
+                if self._draining:
+                    self._refuse(command, "RunnerDraining", "This runner takes no new work.")
+                else:
+                    self._spawn(command)
+            case _:
+                assert_never(command)
+
+    def _spawn(self, request: Request) -> None:
+        task = asyncio.create_task(self._answer(request), name=f"request {request.request}")
+        self._tasks.add(task)
+        self._working(True)  # noqa: FBT003 - the only argument
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._working(False)  # noqa: FBT003 - the only argument
+        self._stop_when_idle()
+
+    def _stop_when_idle(self) -> None:
+        if self._draining and not self._tasks:
+            self._stopped.set()
+
+    async def _answer(self, request: Request) -> None:
+        workflow = self._workflows.get(request.workflow)
+        if workflow is None:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            message = f"No workflow {request.workflow!r} is loaded; there are: {known}."
+            self._refuse(request, "WorkflowNotFoundError", message)
+            return
+        try:
+            await self._ready()
+            if isinstance(request, PreviewRetry):
+                await self._preview(workflow, request)
+            else:
+                await self._run(workflow, request)
+        except InvalidInputError as error:
+            self._refuse(request, "InvalidInputError", str(error), error.problems)
+        except Exception as error:  # noqa: BLE001 - told to whoever asked, with its type
+            self._refuse(request, type(error).__qualname__, str(error))
+
+    async def _ready(self) -> None:
+        async with self._opening:
+            if not self._open:
+                await self._engine.init()
+                self._open = True
+
+    async def _preview(self, workflow: Workflow, request: PreviewRetry) -> None:
+        plan = await self._engine.preview_retry(workflow, request.run_id, request.step, scope=request.scope)
+        self._report(Plan(request=request.request, plan=msgspec.to_builtins(plan)))
+
+    async def _run(self, workflow: Workflow, request: Run | Retry | Resume) -> None:
+        """Start the run and see it to its end. What is raised before it began goes through."""
+        run_id = ""
+
+        def began(started: str) -> None:
+            nonlocal run_id
+            if not run_id:
+                run_id = started
+                self._report(Started(request=request.request, run_id=run_id))
+
+        starting.set(began)
+        try:
+            result = await self._verb(workflow, request)
+        except (Exception, asyncio.CancelledError) as error:
+            if not run_id:
+                raise
+            told = "" if isinstance(error, asyncio.CancelledError) else f"{type(error).__qualname__}: {error}"
+            self._report(Ended(request=request.request, run_id=run_id, status="interrupted", error=told))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        began(result.id)
+        status = "interrupted" if result.status == "running" else str(result.status)
+        self._report(Ended(request=request.request, run_id=run_id, status=status))
+
+    def _verb(self, workflow: Workflow, request: Run | Retry | Resume) -> Awaitable[Any]:
+        match request:
+            case Run():
+                return self._engine.execute(workflow, request.input, run_id=request.run_id)
+            case Resume():
+                return self._engine.resume(workflow, request.run_id, allow_changed=request.allow_changed)
+            case Retry():
+                return self._engine.retry_step(
+                    workflow,
+                    request.run_id,
+                    request.step,
+                    scope=request.scope,
+                    data=request.data,
+                    ignore_when=request.ignore_when,
+                    keep_commits=request.keep_commits,
+                    allow_changed=request.allow_changed,
+                )
+            case _:
+                assert_never(request)
+
+    def _refuse(
+        self, request: Request, error: str, message: str, problems: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        refusal = Refused(request=request.request, error=error, message=message, problems=list(problems))
+        self._report(refusal)
