@@ -16,7 +16,7 @@ from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
 from flux_tui.model.parse import logs
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, graph_spec
-from flux_tui.model.stored import from_state, newer
+from flux_tui.model.stored import from_state, interrupted, newer
 
 __all__ = ["apply", "from_state", "logs", "newer"]
 
@@ -121,7 +121,7 @@ def _runs_again(view: RunView, said: Mapping[str, Any]) -> frozenset[str]:
     start = said.get("fromStep")
     if isinstance(said.get("runsAgain"), list | tuple):
         return frozenset(parse.names(said["runsAgain"]))
-    if isinstance(start, str):
+    if isinstance(start, str) and said.get("retry") is True:
         if said.get("scope") == "only":
             return frozenset({start})
         step = view.step(start)
@@ -262,7 +262,7 @@ def _completed(step: StepView, event: TraceEvent) -> StepView:
         _ended(step, event, "completed"),
         error=None,
         discarded=None,
-        output=parse.plain(event.data),
+        output=parse.plain(parse.meta(event).get("output")),
         changes=parse.changes(event.changes),
     )
 
@@ -352,8 +352,11 @@ def _suspended_run(view: RunView, _event: TraceEvent) -> RunView:
     return replace(view, status="suspended")
 
 
-def _paused_run(view: RunView, _event: TraceEvent) -> RunView:
-    return replace(view, status="paused")
+def _paused_run(view: RunView, event: TraceEvent) -> RunView:
+    """The engine lets a run go in the middle with the same event, and says so."""
+    return (
+        interrupted(view) if parse.meta(event).get("interrupted") is True else replace(view, status="paused")
+    )
 
 
 def _signalled_run(view: RunView, event: TraceEvent) -> RunView:

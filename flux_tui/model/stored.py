@@ -7,10 +7,13 @@ from itertools import pairwise
 import msgspec
 from msgspec.structs import replace
 
-from flux_engine.execution import StepHistory, WorkflowState
+from flux_engine.execution import StepHistory, StepStatus, WorkflowState
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, graph_spec
+
+_LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
+"""How the step in progress is stored in a run that was left in the middle."""
 
 _SLACK = 250.0
 """Milliseconds by which the store may be later than the trace and still tell of the same step forward."""
@@ -23,6 +26,7 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
     """
     view = from_state(workflow_state(record, entries))
     tries: dict[str, int] = {}
+    left: set[str] = set()
     resumed = None
     for entry in entries:
         if entry.kind is EntryKind.RETRY:
@@ -30,7 +34,8 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
             tries = {name: count for name, count in tries.items() if name not in detail.superseded}
             resumed = entry.started_at
         elif entry.attempt:
-            tries[entry.step] = tries.get(entry.step, 0) + 1
+            tries[entry.step] = 1 if entry.step in left else tries.get(entry.step, 0) + 1
+            left = left | {entry.step} if entry.status is StepStatus.CANCELLED else left - {entry.step}
     since = view.started_at if resumed is None else resumed * 1000
     return replace(
         view,
@@ -69,7 +74,7 @@ def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> St
     return StepView(
         name=entry.name,
         index=entry.index,
-        status="interrupted" if state.interrupted and entry.status == "running" else entry.status.value,
+        status="interrupted" if state.interrupted and entry.status in _LEFT else entry.status.value,
         commit=entry.commit,
         conditional=node is not None and node.conditional,
         attempt=entry.attempts,
@@ -110,13 +115,14 @@ def newer(from_trace: RunView | None, from_store: RunView | None) -> RunView | N
     lead = from_store.updated_at - from_trace.updated_at
     if from_trace.status in {"pending", "running"}:
         if from_store.status == "interrupted" and lead > -_SLACK:
-            return from_store if lead > _SLACK else _interrupted(from_trace)
+            return from_store if lead > _SLACK else interrupted(from_trace)
         if from_store.ended_at is not None and lead >= 0:
             return from_store
     return from_store if lead > _SLACK else from_trace
 
 
-def _interrupted(view: RunView) -> RunView:
+def interrupted(view: RunView) -> RunView:
+    """Return the run as one that nobody has in hand any more."""
     steps = tuple(
         replace(step, status="interrupted", waiting_until=None) if step.status == "running" else step
         for step in view.steps

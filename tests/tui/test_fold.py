@@ -241,6 +241,24 @@ def test_a_retry_of_one_step_leaves_the_others():
     assert statuses(again) == {"fetch": "completed", "pay": "pending", "tell": "completed"}
 
 
+def test_a_run_that_is_let_go_and_resumed_goes_on_where_it_was():
+    """The engine says that it lets the run go; a resume sends back what is not done, and nothing else."""
+    view = fold(
+        [
+            event("workflow:start", graph=GRAPH),
+            event("step:complete", 1, "fetch", meta={"output": 7}),
+            event("step:start", 2, "pay", attempt=1),
+            event("step:complete", 3, "tell"),
+            event("workflow:pause", 4, status="interrupted", meta={"interrupted": True}),
+        ]
+    )
+    assert (view.status, view.steps[0].output) == ("interrupted", 7)
+    assert statuses(view) == {"fetch": "completed", "pay": "interrupted", "tell": "completed"}
+    resumed = fold([event("workflow:start", 9, graph=GRAPH, meta={"resume": True, "fromStep": "pay"})], view)
+    assert resumed.status == "running"
+    assert statuses(resumed) == {"fetch": "completed", "pay": "pending", "tell": "completed"}
+
+
 def test_a_trace_that_begins_in_the_middle_has_no_start():
     """Steps are put in the order of their index, and started_at stays unknown."""
     view = fold(
