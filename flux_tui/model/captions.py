@@ -73,12 +73,15 @@ def caption(
         forms = [printable(step.reason or "") or "skipped"]
     elif status == "waiting":
         left, tries = countdown_text(step, now), tries_text(step, always=True)
-        forms = [f"{tries} again in {left}", f"{tries} in {left}", f"in {left}"]
+        forms = [_words(tries, "again in", left), _words(tries, "in", left), f"in {left}"]
+        forms = forms if now > 0 else ["waiting"]
     elif status == "completed":
-        forms = [_words(tries_text(step), elapsed_text(step, now)) or "completed"]
+        tries, time = tries_text(step), elapsed_text(step, now)
+        forms = [_words(tries, time) or "completed", _words(tries, _rounded(time)), time or "done"]
     elif status in ("failed", "running"):
         tries, time = tries_text(step, always=True), elapsed_text(step, now)
-        forms = [_words(status, tries, time), _words(tries, time), time or status]
+        forms = [_words(status, tries, time), _words(tries, time) or status, _words(tries, _rounded(time))]
+        forms += [time or status]
     else:
         word = status_word(status)
         forms = [_words(word, elapsed_text(step, now)), word]
@@ -96,6 +99,12 @@ def remark(step: StepView | None) -> str:
     if step.error is not None:
         return printable(str(step.error))
     return printable(step.reason or "")
+
+
+def _rounded(time: str) -> str:
+    """Return ``1.24 s`` as ``1.2 s``; other times as they are."""
+    number, _, unit = time.partition(" ")
+    return f"{float(number):.1f} s" if unit == "s" else time
 
 
 def _words(*words: str) -> str:

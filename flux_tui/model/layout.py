@@ -19,6 +19,7 @@ from flux_tui.model.text import cut, printable
 
 NAME_CELLS = 22
 CAPTION_CELLS = 11
+TIGHT_CAPTION_CELLS = 8
 LIST_NAME_CELLS = 36
 
 
@@ -48,6 +49,9 @@ METRICS = {
     Mode.BOXES: Metrics(above=1, below=2, margin=2, caption=CAPTION_CELLS, lead=2, straight=4),
     Mode.COMPACT: Metrics(above=0, below=0, margin=1, caption=0, lead=1, straight=2),
 }
+
+
+TIGHT_BOXES = Metrics(above=1, below=2, margin=2, caption=TIGHT_CAPTION_CELLS, lead=1, straight=3)
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -115,8 +119,8 @@ class Layout(Struct, frozen=True, kw_only=True):
         )
 
 
-def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES) -> Layout:
-    """Return the geometry of a graph in one of the modes.
+def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, *, tight: bool = False) -> Layout:
+    """Return the geometry of a graph in one of the modes. ``tight`` boxes have less room for captions.
 
     Names that occur twice are drawn once, edges that close a cycle not at all: a trace may hold anything.
     """
@@ -128,20 +132,22 @@ def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES) -> Layout:
     layers = build_layers(after)
     if mode is Mode.LIST:
         return _list_layout(nodes, layers)
-    metrics = METRICS[mode]
+    metrics = TIGHT_BOXES if tight and mode is Mode.BOXES else METRICS[mode]
     rows = assign_rows(layers, metrics.above, metrics.below)
-    return _Drawing(nodes, layers, rows, mode).layout(after)
+    return _Drawing(nodes, layers, rows, mode, metrics).layout(after)
 
 
 class _Drawing:
     """Puts boxes and channels side by side, and collects what is to be drawn on each row."""
 
-    def __init__(self, nodes: Sequence[NodeSpec], layers: Layers, rows: Sequence[int], mode: Mode) -> None:
+    def __init__(
+        self, nodes: Sequence[NodeSpec], layers: Layers, rows: Sequence[int], mode: Mode, metrics: Metrics
+    ) -> None:
         self._nodes = nodes
         self._layers = layers
         self._rows = rows
         self._mode = mode
-        self._metrics = METRICS[mode]
+        self._metrics = metrics
         self._labels = [cut(printable(node.name), NAME_CELLS) for node in nodes]
         self._edges: dict[Flow, int] = {}
         self._cells: dict[int, dict[int, tuple[str, tuple[int, ...]]]] = {}

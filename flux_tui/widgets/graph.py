@@ -7,6 +7,7 @@ touches. Nothing in it moves but the running step, and that only when the applic
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -18,9 +19,11 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
-from flux_tui.model.layout import Box, Layout, Mode, lay_out
-from flux_tui.widgets.graph_canvas import Canvas, Scene, edge_style
+from flux_tui.model.layout import Box, Layout, Mode
+from flux_tui.model.layouts import AUTO, Layouts
+from flux_tui.widgets.graph_canvas import Canvas, Scene, edge_style, with_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 
     from flux_tui.model.run import GraphSpec, RunView, StepView
 
-AUTO = "auto"
 MOST_BOX_ROWS = 17
 BORDER_BLEND = 0.45
 BOLD = Style(bold=True)
@@ -128,10 +130,10 @@ class StepGraph(ScrollView, can_focus=True):
         self.set_reactive(StepGraph.mode, mode)
         self.set_reactive(StepGraph.ascii, ascii)
         self._drawn_spec: GraphSpec | None = None
-        self._layouts_of: GraphSpec | None = None
-        self._layouts: dict[Mode, Layout] = {}
+        self._layouts = Layouts(None)
         self._layout = Layout(mode=Mode.BOXES)
         self._canvas = Canvas(self._layout)
+        self._asked_for = Mode.BOXES
         self._steps: dict[str, StepView] = {}
         self._edge_styles: list[str] = []
         self._strips: dict[int, Strip] = {}
@@ -181,6 +183,11 @@ class StepGraph(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Choose boxes or compact lines anew."""
         self._arrange()
+        if (
+            self.styles.is_auto_height
+            and self._asked_for is not self._choose(self._room(self.app.size), self.size.width).mode
+        ):
+            self.refresh(layout=True)
 
     def watch_spec(self) -> None:
         """Lay out another definition."""
@@ -237,7 +244,7 @@ class StepGraph(ScrollView, can_focus=True):
         spec = self._current_spec()
         changed = spec != self._drawn_spec
         self._drawn_spec = spec
-        layout = self._choose(self.size.height)
+        layout = self._choose(self.size.height, self.size.width)
         self._steps = {} if self.run is None else {step.name: step for step in self.run.steps}
         if layout is not self._layout:
             self._layout = layout
@@ -249,20 +256,11 @@ class StepGraph(ScrollView, can_focus=True):
         if changed:
             self.refresh(layout=True)
 
-    def _laid_out(self, mode: Mode) -> Layout:
+    def _choose(self, height: int, width: int) -> Layout:
         spec = self._current_spec()
-        if spec != self._layouts_of:
-            self._layouts_of = spec
-            self._layouts = {}
-        if mode not in self._layouts:
-            self._layouts[mode] = Layout(mode=mode) if spec is None else lay_out(spec, mode)
-        return self._layouts[mode]
-
-    def _choose(self, height: int) -> Layout:
-        if self.mode != AUTO:
-            return self._laid_out(Mode(self.mode))
-        boxes = self._laid_out(Mode.BOXES)
-        return boxes if boxes.height <= height or not height else self._laid_out(Mode.COMPACT)
+        if spec != self._layouts.spec:
+            self._layouts = Layouts(spec)
+        return self._layouts.choose(self.mode, height, width)
 
     def _styles_of_edges(self) -> list[str]:
         scene = self._scene
@@ -272,8 +270,20 @@ class StepGraph(ScrollView, can_focus=True):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Return the rows that the graph would like to have; it depends on the definition, not on the run."""
-        layout = self._choose(MOST_BOX_ROWS)
-        return max(layout.height + (layout.width > width), 1)
+        layout = self._choose(self._room(viewport), width)
+        self._asked_for = layout.mode
+        return max(layout.height + (layout.mode is not Mode.LIST and layout.width > width), 1)
+
+    def _room(self, viewport: Size) -> int:
+        """Return how many rows boxes may ask for: what the parent's ``max-height`` allows, but not many."""
+        pane = self.parent
+        if not isinstance(pane, Widget) or not isinstance(pane.parent, Widget):
+            return MOST_BOX_ROWS
+        most, around = pane.styles.max_height, pane.parent.size
+        if most is None or not around:
+            return MOST_BOX_ROWS
+        rows = int(most.resolve(around, viewport, Fraction(1))) - pane.gutter.height
+        return max(min(rows, MOST_BOX_ROWS), 1)
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the visible part."""
@@ -292,22 +302,9 @@ class StepGraph(ScrollView, can_focus=True):
         else:
             strip = Strip.blank(width, self._style("blank"))
         hint_row = min(self._layout.height - scroll_y, self.size.height - 1)
-        return self._with_hints(strip, scroll_x, width) if y == hint_row else strip
-
-    def _with_hints(self, strip: Strip, scroll_x: int, width: int) -> Strip:
-        """Say how many steps are beyond either edge."""
-        if self._layout.mode is Mode.LIST or self._layout.width <= width:
+        if y != hint_row or self._layout.mode is Mode.LIST or self._layout.width <= width:
             return strip
-        left = sum(box.x < scroll_x for box in self._layout.boxes)
-        right = sum(box.x + box.width > scroll_x + width for box in self._layout.boxes)
-        arrows = "<>" if self.ascii else "◂▸"
-        before = f" {arrows[0]} {left} more " if left else ""
-        after = f" {right} more {arrows[1]} " if right else ""
-        if len(before) + len(after) > width:
-            return strip
-        middle = strip.crop(len(before), width - len(after))
-        style = self._style("hint")
-        return Strip([Segment(before, style), *middle, Segment(after, style)], width)
+        return with_hints(strip, self._layout, scroll_x, self._style("hint"), ascii=self.ascii)
 
     def _style(self, name: str) -> Style:
         if name not in self._styles:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.strip import Strip
 
 from flux_tui.model.captions import (
     COMMIT_MARK,
@@ -27,8 +28,8 @@ from flux_tui.model.text import fit, status_word
 Styles = Callable[[str], Style]
 
 LIGHT, HEAVY = "╭─╮│╰╯", "┏━┓┃┗┛"
-PLAIN_LIGHT, PLAIN_HEAVY = "+-+|++", "#=#H##"
-PLAIN_LINES = str.maketrans("─│╭╮╰╯┬┴├┤┼▶", "-|+++++++++>")
+PLAIN_LIGHT, PLAIN_HEAVY = "+-+|++", "#=####"
+PLAIN = str.maketrans("─│╭╮╰╯┬┴├┤┼▶…▸", "-|+++++++++>~>")
 LOUD = frozenset({"failed", "running", "waiting", "interrupted", "suspended", "paused"})
 QUIET = frozenset({"pending", "skipped", "cancelled"})
 WORD_CELLS = 11
@@ -85,11 +86,25 @@ class Canvas:
         for stroke in scene.layout.strokes[y]:
             names = {edge_styles[edge] for edge in stroke.edges}
             name = next(name for name in ("edge-taken", "edge", "edge-skipped") if name in names)
-            text = stroke.text.translate(PLAIN_LINES) if scene.ascii else stroke.text
+            text = stroke.text.translate(PLAIN) if scene.ascii else stroke.text
             pieces.append((stroke.x, [Segment(text, styles(name))]))
         draw = _box_row if scene.layout.mode is Mode.BOXES else _compact_row
         pieces += [(box.x, list(draw(scene, box, y - box.y, styles))) for box in self._boxes[y]]
         return list(_side_by_side(pieces, styles("blank")))
+
+
+def with_hints(strip: Strip, layout: Layout, start: int, style: Style, *, ascii: bool) -> Strip:  # noqa: A002
+    """Say at the ends of a visible line how many steps lie beyond it; it begins at column ``start``."""
+    width = strip.cell_length
+    left = sum(box.x < start for box in layout.boxes)
+    right = sum(box.x + box.width > start + width for box in layout.boxes)
+    arrows = "<>" if ascii else "◂▸"
+    before = f" {arrows[0]} {left} more " if left else ""
+    after = f" {right} more {arrows[1]} " if right else ""
+    if len(before) + len(after) > width:
+        return strip
+    middle = strip.crop(len(before), width - len(after))
+    return Strip([Segment(before, style), *middle, Segment(after, style)], width)
 
 
 def _side_by_side(pieces: list[tuple[int, list[Segment]]], blank: Style) -> Iterator[Segment]:
@@ -157,7 +172,7 @@ def _list_row(scene: Scene, box: Box, styles: Styles, width: int) -> Iterator[Se
     selected = scene.selected == box.name
     marker = (">" if scene.ascii else "▸") if selected else " "
     branched = any(other.bracket for other in scene.layout.boxes)
-    bracket = box.bracket.translate(PLAIN_LINES) if scene.ascii else box.bracket
+    bracket = box.bracket.translate(PLAIN) if scene.ascii else box.bracket
     quiet = styles("caption-quiet" if status in QUIET else "caption")
     cells = [
         (marker + " ", styles("selected")),
