@@ -6,7 +6,7 @@ nothing is imported, and no attribute is computed, because a stored name says so
 
 import sys
 from functools import lru_cache
-from pathlib import PurePath
+from pathlib import Path
 from types import ModuleType
 
 from flux_engine.errors import SerializationError, UnknownTypeError
@@ -87,4 +87,15 @@ def _main_name() -> str:
     if spec is not None:
         return str(spec.name)
     file = getattr(main, "__file__", None)
-    return PurePath(file).stem if file else "__main__"
+    return _module_name(file) if file else "__main__"
+
+
+@lru_cache(maxsize=8)
+def _module_name(file: str) -> str:
+    path = Path(file).absolute()
+    names = [path.stem]
+    for folder in path.parents:
+        if not (folder / "__init__.py").exists():
+            break
+        names.append(folder.name)
+    return ".".join(reversed(names))

@@ -55,8 +55,10 @@ def _pack_zone(zone: tzinfo | None) -> Wire:
     if zone is None:
         return {}
     if type(zone) is timezone:
-        name = zone.tzname(None)
-        return {} if name == timezone(zone.utcoffset(None)).tzname(None) else {"zoneName": name}
+        name, offset = zone.tzname(None), zone.utcoffset(None)
+        told = {} if name == timezone(offset).tzname(None) else {"zoneName": name}
+        # CPython reads an offset of less than a second as UTC.
+        return {**told, "zoneOffset": _triple(offset)} if offset.microseconds else told
     if type(zone) is ZoneInfo and zone.key is not None:
         return {"zone": zone.key}
     if type(zone) is TzInfo:
@@ -96,11 +98,13 @@ def _unpack_time(wire: Wire) -> time:
 def _unpack_zone(wire: Wire, value: datetime | time) -> tzinfo | None:
     if "zone" in wire:
         return _zone(wire["zone"])
-    offset = value.utcoffset()
+    offset = timedelta(*wire["zoneOffset"]) if "zoneOffset" in wire else value.utcoffset()
     if offset is None:
         return None
     if "zoneName" in wire:
         return timezone(offset, wire["zoneName"])
+    if "zoneOffset" in wire:
+        return timezone(offset)
     if wire.get("zoneBy") == "pydantic":
         return TzInfo(int(offset.total_seconds()))
     return value.tzinfo
@@ -111,6 +115,10 @@ def _zone(key: str) -> ZoneInfo:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, OSError) as error:
         raise ValueError(f"this machine has no time zone {key!r}; install the package tzdata") from error
+
+
+def _triple(value: timedelta) -> list[int]:
+    return [value.days, value.seconds, value.microseconds]
 
 
 def _unpack_timedelta(wire: Wire) -> timedelta:
@@ -132,7 +140,7 @@ PACK: Mapping[type, Callable[[Any], Any]] = {
     datetime: _pack_datetime,
     date: lambda value: {"$type": "date", "value": value.isoformat()},
     time: _pack_time,
-    timedelta: lambda value: {"$type": "timedelta", "value": [value.days, value.seconds, value.microseconds]},
+    timedelta: lambda value: {"$type": "timedelta", "value": _triple(value)},
     Decimal: lambda value: {"$type": "decimal", "value": str(value)},
     UUID: lambda value: {"$type": "uuid", "value": str(value)},
     type(Path()): _pack_path,

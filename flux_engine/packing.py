@@ -18,6 +18,8 @@ from flux_engine.leaf_values import INT64, PACK, Wire
 DEEPEST = 200
 """How many values may be nested in one another."""
 
+_LONGEST_TRAIL = 40
+
 
 class Packer:
     """Turns one value into what JSON can write, keeping track of where in the value it is."""
@@ -43,7 +45,8 @@ class Packer:
 
     def refuse(self, reason: str, advice: str, value: Any = None) -> NoReturn:
         """Raise ``SerializationError`` for the place that the packer has come to."""
-        place = "".join(self._trail).removeprefix(".")
+        trail = self._trail if len(self._trail) < _LONGEST_TRAIL else [*self._trail[:_LONGEST_TRAIL], "…"]
+        place = "".join(trail).removeprefix(".")
         kind = "" if value is None else f" ({type(value).__module__}.{type(value).__qualname__})"
         text = f"{place or 'The value'}{kind} cannot be stored: {reason}. {advice}"
         raise SerializationError(text.strip())
