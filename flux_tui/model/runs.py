@@ -100,12 +100,11 @@ class RunsModel:
 
     def forget_trace(self) -> None:
         """Forget what the trace told, because its file was begun anew; the runs of the store stay."""
-        gone, self._traced = self._traced, {}
-        for run_id in gone:
-            if run_id in self._stored:
-                self._show(run_id)
-            else:
-                self.remove(run_id)
+        self._forget(self._traced)
+
+    def forget_store(self) -> None:
+        """Forget what the store told, because its file was replaced; the runs of the trace stay."""
+        self._forget(self._stored)
 
     def set_filter(self, chosen: Filter) -> None:
         """Show only the runs that match."""
@@ -116,6 +115,15 @@ class RunsModel:
         if chosen:
             self._shown = [key for key in self._order if chosen.matches(self._rows[key[1]])]
         self.version += 1
+
+    def _forget(self, source: dict[str, RunRowView]) -> None:
+        gone = list(source)
+        source.clear()
+        for run_id in gone:
+            if run_id in self._traced or run_id in self._stored:
+                self._show(run_id)
+            else:
+                self.remove(run_id)
 
     def _merge(self, source: dict[str, RunRowView], rows: Iterable[RunRowView]) -> bool:
         changed = False

@@ -112,6 +112,9 @@ def test_a_trace_that_is_begun_anew_leaves_the_runs_of_the_store():
     model.forget_trace()
     assert [(each.id, each.status) for each in model.rows(0, 9)] == [("a", "running")]
     assert model.total == 1
+    model.merge_trace([row("b", 2)])
+    model.forget_store()
+    assert ids(model) == ["b"]
 
 
 def test_a_hundred_thousand_runs_take_one_more_at_once():
