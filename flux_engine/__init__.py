@@ -56,10 +56,14 @@ from flux_engine.storage.base import WorkflowStorage
 from flux_engine.storage.memory import MemoryStorage
 from flux_engine.storage.sqlite import SQLiteStorage
 from flux_engine.trace.events import EventType, TraceEvent
+from flux_engine.trace.file_sink import JsonFileTraceSink
+from flux_engine.trace.reader import TraceReader, read_events
+from flux_engine.trace.sinks import CallbackTraceSink, FluxTraceSink, LoggingTraceSink, MultiTraceSink
 
 __all__ = [
     "AttemptRecord",
     "Backoff",
+    "CallbackTraceSink",
     "Changes",
     "Clock",
     "Context",
@@ -75,12 +79,16 @@ __all__ = [
     "FluxLogger",
     "FluxResult",
     "FluxSilentLogger",
+    "FluxTraceSink",
     "Frame",
     "HookEvent",
     "Hooks",
     "InvalidInputError",
     "InvalidTransitionError",
+    "JsonFileTraceSink",
+    "LoggingTraceSink",
     "MemoryStorage",
+    "MultiTraceSink",
     "OwnershipLostError",
     "RepeatedCommit",
     "RetryPlan",
@@ -99,6 +107,7 @@ __all__ = [
     "StepTimeoutError",
     "StorageError",
     "TraceEvent",
+    "TraceReader",
     "UnknownTypeError",
     "WorkflowBuilder",
     "WorkflowDefinition",
@@ -110,4 +119,5 @@ __all__ = [
     "exponential",
     "fixed",
     "none",
+    "read_events",
 ]

@@ -15,7 +15,7 @@ from flux_engine.data import RunData
 from flux_engine.definition import ENGINE_DEFAULT, DataT, InputT, StepDefinition, WorkflowDefinition
 from flux_engine.errors import FatalError, SerializationError, StorageError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
-from flux_engine.journal import Progress, decode_error, history_of
+from flux_engine.journal import Progress, StepProgress, decode_error, history_of
 from flux_engine.ledger import Ledger
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
@@ -192,7 +192,7 @@ class LiveRun(Generic[InputT, DataT]):
     async def _end(self) -> None:
         steps = [self._progress.steps[name] for name in self._definition.names]
         if self._ledger.error is None:
-            self._ledger.error = _earlier_failure(self._progress)
+            self._ledger.error = _earlier_failure(steps)
         if self._ledger.error is not None:
             status = RunStatus.FAILED
         else:
@@ -219,7 +219,8 @@ class LiveRun(Generic[InputT, DataT]):
             self._services.logger.warning(f"run {self.id} could not be released: {error}")
 
     def _next_step(self) -> str | None:
-        return next((s.name for s in self._progress.steps.values() if not s.status.done), None)
+        open_steps = (s.name for s in self._definition.steps if not self._progress.steps[s.name].status.done)
+        return next(open_steps, None)
 
     def _final_data(self) -> Any:
         return self._definition.shape.result(RunData(self._progress.texts_before(None)))
@@ -239,7 +240,7 @@ def _may_retry(step: StepDefinition, error: BaseException) -> bool:
     return isinstance(error, step.retry_on) and not isinstance(error, FatalError | SerializationError)
 
 
-def _earlier_failure(progress: Progress) -> ErrorInfo | None:
+def _earlier_failure(steps: Sequence[StepProgress]) -> ErrorInfo | None:
     """Return the error of a step that had failed before and was not run this time."""
-    failed = next((s for s in progress.steps.values() if s.status is StepStatus.FAILED), None)
+    failed = next((step for step in steps if step.status is StepStatus.FAILED), None)
     return None if failed is None or failed.last is None else decode_error(failed.last.error)

@@ -135,7 +135,7 @@ class WorkflowStorage(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Release what ``open`` took, after the writes under way have ended. Calling it again does nothing."""
+        """Release what ``open`` took, after the writes under way. Calling it again does nothing."""
 
     @abstractmethod
     async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:

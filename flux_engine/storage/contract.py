@@ -40,8 +40,10 @@ class _Opening(ContractPart):
     async def test_close_waits_for_the_writes_under_way(self) -> None:
         """What was asked for before ``close`` is stored."""
         async with self.storage() as storage:
-            writes = [asyncio.create_task(storage.create(a_run(f"run-{n}"))) for n in range(5)]
-            await asyncio.sleep(0)
+            writes = []
+            for n in range(5):
+                writes.append(asyncio.create_task(storage.create(a_run(f"run-{n}"))))
+                await asyncio.sleep(0)
             await storage.close()
             await asyncio.gather(*writes)
             await storage.open()
@@ -303,6 +305,9 @@ class _Listing(ContractPart):
             for run_id, seconds in (("b", 1), ("a", 1), ("new", 2), ("c", 1), ("old", 0)):
                 await storage.create(a_run(run_id, created_at=NOON + seconds))
             same(await _ids(storage), ["new", "c", "b", "a", "old"])
+            await storage.save(a_write("b", status=RunStatus.FAILED))
+            both = (RunStatus.FAILED, RunStatus.RUNNING)
+            same(await _ids(storage, statuses=both), ["new", "c", "b", "a", "old"])
 
     async def test_pages_follow_each_other_without_gap_or_repetition(self) -> None:
         """Paging by the last row shows every run once, also when new runs arrive meanwhile."""

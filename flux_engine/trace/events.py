@@ -39,11 +39,17 @@ class TraceEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     ``input``, ``data`` and ``changes`` are JSON values (``changes`` is ``{"set": {…}, "deleted": […]}``);
     a writer may give them as ``msgspec.Raw``, JSON that is encoded already.
 
-    ``meta`` by type: ``workflow:start`` of a run that goes on has ``{"resume": true}`` or ``{"retry": true}``
-    with ``fromStep`` (the step's name), ``scope``, ``runsAgain`` (names) and ``edit`` (changes merged over the
-    data before ``fromStep``); ``step:skipped`` has ``reason``; ``step:retry`` has ``delay`` (ms) and
-    ``exception``, and the failed attempt's ``changes`` beside it; ``step:error`` has ``exception``;
-    ``step:log`` has ``stream`` (``stdout``, ``stderr`` or a logging level in lower case) and ``text``.
+    ``meta`` by type:
+
+    - ``workflow:start`` of a run that goes on has ``{"resume": true}`` or ``{"retry": true}`` with ``fromStep``
+      (the step's name); a retry also ``scope``, ``runsAgain`` (names) and ``edit`` (changes merged over the
+      data before ``fromStep``);
+    - ``workflow:pause`` has ``{"interrupted": true}`` when the run was let go in the middle;
+    - ``step:complete`` has ``output``, what the handler returned;
+    - ``step:skipped`` has ``reason``;
+    - ``step:error`` has ``exception``; ``step:retry`` also ``delay`` (ms), and beside it stand the
+      ``changes`` of the failed attempt;
+    - ``step:log`` has ``stream`` (``stdout``, ``stderr`` or a logging level in lower case) and ``text``.
     """
 
     type: str

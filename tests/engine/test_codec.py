@@ -151,7 +151,7 @@ class Plain(dict):
     __flux_plain__ = True
 
 
-def same(left, right):  # noqa: C901, PLR0911 - one case for each type
+def same(left, right):  # noqa: PLR0911 - one case for each type
     """Whether two values are equal and of the same types all the way down."""
     if type(left) is not type(right):
         return False
