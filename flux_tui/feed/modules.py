@@ -14,7 +14,7 @@ from pathlib import Path
 from watchfiles import awatch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
-from flux_tui.runner.discovery import source_folders
+from flux_tui.runner.discovery import is_folder, source_folders
 
 DEBOUNCE_MS = 120
 STEP_MS = 15
@@ -33,23 +33,22 @@ async def watch_modules(
     their folders are watched too. Where the system cannot watch, or with ``polling``, files are polled.
     """
     paths = [path.absolute() for path in paths]
-    known: Digests | None = None
+    known = await asyncio.to_thread(digests, watched_folders(paths, files()))
     while True:
-        imported = files()
+        imported = frozenset(files())
         folders = await asyncio.to_thread(watched_folders, paths, imported)
-        if known is None:
-            known = await asyncio.to_thread(digests, folders)
+        known |= await asyncio.to_thread(_first_digests, imported, known)
         try:
             async for changed in _poll() if polling else _changes(folders):
                 if changed is None or changed:
                     before = known
-                    now = await asyncio.to_thread(watched_folders, paths, files())
+                    now = await asyncio.to_thread(watched_folders, paths, imported)
                     known = await asyncio.to_thread(digests, now, before, changed)
                     if different := _difference(before, known):
                         yield different
                     if now != folders:
                         break
-                elif files() != imported:
+                if files() != imported:
                     break
         except (OSError, WatchfilesRustInternalError):
             polling = True
@@ -62,7 +61,7 @@ def watched_folders(paths: Iterable[Path], files: Iterable[Path]) -> frozenset[P
     """
     folders = {file.parent for file in files}
     for path in paths:
-        folders.update(source_folders(path) if path.is_dir() else [path.parent])
+        folders.update(source_folders(path) if is_folder(path) else [path.parent])
     return frozenset(_existing(folder) for folder in folders)
 
 
@@ -87,6 +86,12 @@ def digests(
             except OSError:
                 result[path] = known.get(path, b"")
     return result
+
+
+def _first_digests(files: Iterable[Path], known: Digests) -> Digests:
+    """Return the digests of the files' folders that are watched for the first time: no change of theirs."""
+    watched = {path.parent for path in known}
+    return digests({file.parent for file in files} - watched)
 
 
 async def _changes(folders: frozenset[Path]) -> AsyncIterator[set[Path] | None]:
@@ -130,4 +135,4 @@ def _python_files(folder: Path) -> list[Path]:
 
 
 def _existing(folder: Path) -> Path:
-    return next((parent for parent in (folder, *folder.parents) if parent.is_dir()), folder)
+    return next((parent for parent in (folder, *folder.parents) if is_folder(parent)), folder)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ def find_modules(paths: Iterable[Path]) -> Iterator[Path | Unreadable]:
     """
     seen: set[Path] = set()
     for path in paths:
-        found = _in_folder(path) if path.is_dir() else _given(path)
+        found = _in_folder(path) if is_folder(path) else _given(path)
         for item in found:
             key = (item.path if isinstance(item, Unreadable) else item).resolve()
             if key not in seen:
@@ -50,7 +50,7 @@ def module_name(path: Path) -> ModuleName:
     """Return the dotted name of a file in a package, the stem of any other."""
     folder = path.parent
     parts = [] if path.name == "__init__.py" else [path.stem]
-    while (folder / "__init__.py").is_file() and folder != folder.parent:
+    while is_file(folder / "__init__.py") and folder != folder.parent:
         parts.insert(0, folder.name)
         folder = folder.parent
     if not parts:
@@ -72,6 +72,16 @@ def is_taken(name: str) -> bool:
     return name.partition(".")[0] in sys.stdlib_module_names
 
 
+def is_folder(path: Path) -> bool:
+    """Say whether the path is a folder; of one that may not be looked at, that it is none."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where there is no permission
+
+
+def is_file(path: Path) -> bool:
+    """Say whether the path is a file; of one that may not be looked at, that it is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where there is no permission
+
+
 def _given(path: Path) -> Iterator[Path | Unreadable]:
     try:
         with path.open("rb"):
@@ -87,7 +97,7 @@ def _in_folder(top: Path) -> Iterator[Path | Unreadable]:
             yield _unreadable_folder(failures.pop(0), top)
         for name in sorted(names):
             path = Path(folder, name)
-            if not name.endswith(".py") or _is_test(name) or not path.is_file():
+            if not name.endswith(".py") or _is_test(name) or not is_file(path):
                 continue
             try:
                 if MARK in path.read_bytes():
@@ -102,8 +112,8 @@ def _unreadable_folder(error: OSError, top: Path) -> Unreadable:
     return Unreadable(Path(os.fsdecode(error.filename)) if error.filename else top, error)
 
 
-def _walk(top: Path, failed: "object") -> Iterator[tuple[str, list[str], list[str]]]:
-    for folder, folders, names in os.walk(top, onerror=failed):  # type: ignore[call-overload]
+def _walk(top: Path, failed: Callable[[OSError], object]) -> Iterator[tuple[str, list[str], list[str]]]:
+    for folder, folders, names in os.walk(top, onerror=failed):
         folders[:] = sorted(name for name in folders if not _is_skipped(folder, name))
         yield folder, folders, names
 
@@ -112,7 +122,7 @@ def _is_skipped(parent: str, name: str) -> bool:
     if name.startswith(".") or name in SKIPPED_FOLDERS:
         return True
     folder = Path(parent, name)
-    return (folder / "pyvenv.cfg").exists() or _is_flux(folder)
+    return is_file(folder / "pyvenv.cfg") or _is_flux(folder)
 
 
 def _is_flux(folder: Path) -> bool:

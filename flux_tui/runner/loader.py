@@ -13,7 +13,7 @@ from types import ModuleType
 from msgspec import Struct
 
 from flux_tui.runner.collect import Collected, Definition, Workflow, collect, without_imported, workflows_of
-from flux_tui.runner.discovery import Unreadable, find_modules, is_taken, module_name, name_within
+from flux_tui.runner.discovery import Unreadable, find_modules, is_file, is_taken, module_name, name_within
 from flux_tui.runner.messages import ModuleInfo, Problem
 from flux_tui.runner.problems import problem_of, read_source, user_frames
 from flux_tui.runner.sources import import_file, is_project_source, pin_sources, project_files, same_file
@@ -77,7 +77,7 @@ def load_modules(
         workflows={
             info.name: workflow for found in collected.values() for info, workflow in found.definitions
         },
-        files=tuple(sorted(map(str, files | {entry.path for entry in imports if entry.path.is_file()}))),
+        files=tuple(sorted(map(str, files | {entry.path for entry in imports if is_file(entry.path)}))),
     )
 
 
