@@ -286,6 +286,11 @@ class LineList(ScrollView, can_focus=True):
             self._seen = self._count
         self._remember_top()
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:  # noqa: FBT001
+        """Put the scrollbar where the view is, which may have moved before there was one."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def on_mount(self) -> None:
         """Read the model for the first time."""
         super().on_mount()  # type: ignore[no-untyped-call]
