@@ -294,10 +294,12 @@ class TestReadOnly:
 
 class TestManyAtOnce:
     async def test_concurrent_writes_share_transactions(self, storage: SQLiteStorage, path: Path) -> None:
-        """Fifty writes that wait together cost the disk a few commits, not fifty."""
-        await asyncio.gather(*(storage.create(a_run(f"run-{n}")) for n in range(50)))
+        """Fifty writes that wait together, some of them refused, cost the disk a few commits, not fifty."""
+        await asyncio.gather(*(storage.create(a_run(f"run-{n}", fence=n % 2)) for n in range(50)))
         before = commits(path)
-        await asyncio.gather(*(storage.save(a_write(f"run-{n}", entries=(an_entry(1),))) for n in range(50)))
+        writes = (a_write(f"run-{n}", entries=(an_entry(1),)) for n in range(50))
+        outcomes = await asyncio.gather(*map(storage.save, writes), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [type(None), OwnershipLostError] * 25
         assert 1 <= commits(path) - before <= 3
         assert len(await storage.list(RunQuery(limit=100))) == 50
 
@@ -327,6 +329,15 @@ class TestManyAtOnce:
         )
         assert [type(outcome) for outcome in outcomes] == [OwnershipLostError, StorageError, type(None)]
         assert [row.status for row in await storage.list(RunQuery())] == ["completed", "running", "running"]
+
+    async def test_many_may_create_one_store_at_once(self, path: Path) -> None:
+        """Whoever comes first makes the tables, the others find them."""
+        storages = [SQLiteStorage(path) for _ in range(8)]
+        await asyncio.gather(*(storage.open() for storage in storages))
+        await asyncio.gather(*(storage.create(a_run(str(n))) for n, storage in enumerate(storages)))
+        assert len(await storages[0].list(RunQuery())) == 8
+        for storage in storages:
+            await storage.close()
 
     async def test_ten_thousand_runs_page_in_order(self, storage: SQLiteStorage) -> None:
         """Pages cover all runs in order, with many created in the same microsecond."""
@@ -378,9 +389,9 @@ class TestLifetime:
         storage = SQLiteStorage(path)
 
         async def add(run_id: str) -> int:
-            await storage.open()
+            await asyncio.gather(*(storage.open() for _ in range(3)))
             try:
-                await asyncio.gather(storage.create(a_run(run_id)), storage.open(), storage.open())
+                await storage.create(a_run(run_id))
                 return len(await storage.list(RunQuery()))
             finally:
                 await storage.close()
