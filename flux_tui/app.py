@@ -1,0 +1,93 @@
+"""The Textual application: themes, key bindings, command palette, and an end that leaves nothing behind."""
+
+import asyncio
+import signal
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from flux_tui import actions
+from flux_tui.desk import Desk
+from flux_tui.screens.main import MainScreen
+from flux_tui.settings import Settings
+from flux_tui.themes import FLUX_DARK, THEMES
+
+STOP_SECONDS = 5.0
+"""How long the end of the program waits for the runner."""
+
+
+class FluxApp(App[int], inherit_bindings=False):
+    """The dashboard."""
+
+    TITLE = "flux"
+    CSS_PATH = "styles/main.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "hint_quit", "Quit", show=False, system=True),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = desk.settings.theme or FLUX_DARK.name
+        self._unknown_theme = None if wanted in self.available_themes else wanted
+        self.theme = FLUX_DARK.name if self._unknown_theme else wanted
+        self.set_keymap(desk.settings.keymap)
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the one screen."""
+        return MainScreen(self.desk)
+
+    def on_mount(self) -> None:
+        """Say what is wrong with the settings; end well when the terminal goes away."""
+        if self._unknown_theme is not None:
+            names = ", ".join(sorted(self.available_themes))
+            self.notify(
+                f"there is no {self._unknown_theme!r}. Known themes: {names}", title="Theme", markup=False
+            )
+        for problem in actions.problems(self.desk.settings.keymap):
+            self.notify(problem, title="Settings", severity="warning", timeout=10, markup=False)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                loop.add_signal_handler(number, self.exit, 128 + number)
+            except (NotImplementedError, RuntimeError, ValueError):
+                return  # not in the main thread, or not on this system
+
+    async def on_unmount(self) -> None:
+        """Stop the runner, whatever ended the program."""
+        await self.desk.stop()
+
+    def action_hint_quit(self) -> None:
+        """Say how to quit."""
+        keys = actions.keys_of(actions.find("quit"), self.desk.settings.keymap)
+        self.notify(f"press {actions.key_text(keys[0])} to quit" if keys else "quit from the command palette")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield the actions for the command palette, those that cannot be done now with the reason."""
+        if not isinstance(screen, MainScreen):
+            return
+        situation = screen.situation()
+        for action in actions.offered(read_only=self.desk.read_only):
+            if action.transient:
+                continue
+            reason = action.needs(situation)
+            text = action.description if reason is None else f"Not now: {reason}"
+            yield SystemCommand(action.title, text, lambda chosen=action.id: screen.action_do(chosen))
+
+
+def run_dashboard(
+    settings: Settings, paths: Sequence[Path], *, trace_only: bool = False, read_only: bool = False
+) -> int:
+    """Open the dashboard and return the exit code when it is closed.
+
+    ``paths`` are the workflow modules, or folders of them. With ``trace_only`` the trace of the settings
+    is shown and nothing can be run; ``read_only`` takes away every action that writes.
+    """
+    app = FluxApp(Desk(settings, paths, trace_only=trace_only, read_only=read_only))
+    return app.run() or app.return_code or 0

@@ -1,0 +1,436 @@
+"""What the dashboard works with: feeds, runner and models, behind verbs and one callback. No Textual.
+
+Everything happens on one event loop. What comes in from trace, store and runner is merged here and told
+as a ``Change``; whoever listens asks the desk for what it needs then.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct, convert
+from msgspec.structs import replace
+
+from flux_engine.execution import RetryPlan
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.feed.modules import watch_modules
+from flux_tui.feed.store import StoreFeed
+from flux_tui.feed.trace import TraceFeed, TraceNews
+from flux_tui.model.definitions import Definitions, ModuleView
+from flux_tui.model.filter import Filter
+from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
+from flux_tui.model.runs import RunsModel
+from flux_tui.news import Blockage, DeskState
+from flux_tui.open_runs import OpenRuns
+from flux_tui.runner.config import RunnerConfig
+from flux_tui.runner.pool import RunnerPool
+from flux_tui.runner.pool_events import (
+    BlockedEvent,
+    OutputEvent,
+    PoolEvent,
+    Reloaded,
+    RunEnded,
+    RunnerDied,
+    RunnerRestarted,
+    StillLoading,
+)
+from flux_tui.settings import Settings
+
+TRACE_BUSY, TRACE_IDLE = 0.03, 0.1
+"""Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
+
+STORE_BUSY, STORE_IDLE = 0.25, 1.0
+"""Seconds between two looks at the store."""
+
+BUSY_FOR = 2.0
+"""Seconds after the latest news for which the trace is looked at often."""
+
+OUTPUT_SHOWN = 600
+"""How many characters of a dead runner's output are told at once."""
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """Something to tell the user once."""
+
+    title: str
+    text: str
+    severity: Literal["information", "warning", "error"] = "information"
+    seconds: float = 6.0
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """There is news. ``runs`` are the ids of the runs concerned."""
+
+    runs: frozenset[str] = frozenset()
+    notice: Notice | None = None
+
+
+class Desk:
+    """A project at hand: its definitions, its runs, and the verbs that change something.
+
+    The verbs raise ``RunnerRefused`` for what cannot be done.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Sequence[Path],
+        *,
+        trace_only: bool = False,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.project = settings.project
+        self.trace_only = trace_only
+        self.read_only = read_only
+        self.definitions = Definitions()
+        self.runs = RunsModel()
+        self.counts: Counter[str] = Counter()
+        self.state = DeskState(runner="off" if trace_only else "starting")
+        self._paths = tuple(paths)
+        self._clock = clock
+        self._tell: Callable[[Change], None] = lambda _: None
+        self._open = OpenRuns()
+        self._looked_at: str | None = None
+        self._latest: dict[str, tuple[float, str]] = {}
+        self._inputs: dict[str, Any] = {}
+        self._graphs: dict[str, Any] = {}
+        self._saved: tuple[str, ...] = ()
+        self._files: set[Path] = set()
+        self._busy_until = 0.0
+        self._look = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._trace = TraceFeed(settings.trace)
+        self._store = None if trace_only else StoreFeed(settings.db)
+        self._pool = None if trace_only else RunnerPool(self._runner_config(), self._runner_told)
+
+    def _runner_config(self) -> RunnerConfig:
+        settings = self.settings
+        return RunnerConfig(
+            root=str(settings.project),
+            db=str(settings.db),
+            trace=str(settings.trace),
+            paths=tuple(str(path) for path in self._paths),
+            default_retries=settings.default_retries,
+            default_timeout=settings.default_timeout,
+        )
+
+    # Life
+
+    def listen(self, tell: Callable[[Change], None]) -> None:
+        """Have ``tell`` called with every change from now on, on the event loop."""
+        self._tell = tell
+
+    async def start(self) -> None:
+        """Begin to follow trace, store and module files, and start the runner."""
+        self._spawn(self._follow_trace())
+        if self._store is not None:
+            self._spawn(self._follow_store(self._store))
+        if self._pool is not None:
+            try:
+                await self._pool.start()
+            except OSError as error:
+                self._become(runner="dead", death=f"no runner can be started: {error}")
+                return
+            self._spawn(self._watch(self._pool))
+
+    async def stop(self) -> None:
+        """Stop following, and end the runner; its runs stop at a step boundary and can be resumed."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._pool is not None:
+            await self._pool.stop()
+        if self._store is not None:
+            await self._store.close()
+        self._trace.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            text = f"{type(error).__name__}: {error}"
+            self._notify("A part of the dashboard stopped", text, "error")
+
+    # What there is
+
+    def now(self) -> float:
+        """Return the time in milliseconds since the epoch."""
+        return self._clock() * 1000
+
+    def view(self, run_id: str) -> RunView | None:
+        """Return a run that is open, or ``None`` while it is being read."""
+        return self._open.view(run_id)
+
+    def events_of(self, run_id: str) -> Sequence[TraceEvent]:
+        """Return the trace events of a run that is open."""
+        return self._open.events(run_id)
+
+    def logs_of(self, run_id: str) -> Sequence[LogLine]:
+        """Return what the steps of a run that is open printed and logged."""
+        return self._open.logs(run_id)
+
+    @property
+    def bad_lines(self) -> int:
+        """How many lines of the trace could not be read."""
+        return self._trace.bad_lines
+
+    def latest(self, workflow: str) -> str | None:
+        """Return the id of the newest run of a workflow, or ``None``."""
+        found = self._latest.get(workflow)
+        return None if found is None else found[1]
+
+    def last_input(self, workflow: str) -> Any:
+        """Return the input that a workflow was last run with, or ``None`` when none is known."""
+        if workflow in self._inputs:
+            return self._inputs[workflow]
+        latest = self.latest(workflow)
+        view = None if latest is None else self.view(latest)
+        return None if view is None else view.input
+
+    def look_at(self, run_id: str) -> None:
+        """Open a run: what is not known of it yet is read, and told as a change."""
+        self._looked_at = run_id
+        self._spawn(self._open_run(run_id))
+
+    def filter(self, chosen: Filter) -> None:
+        """Show only the runs that match; the store is asked for older ones that do."""
+        if chosen == self.runs.filter:
+            return
+        self.runs.set_filter(chosen)
+        if self._store is not None:
+            self._spawn(self._read_page(self._store))
+
+    # Verbs
+
+    async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
+        """Start a run; return its id when it exists."""
+        run_id = await self._runner().run(workflow, input)
+        self._inputs[workflow] = input
+        self._begun(run_id)
+        return run_id
+
+    async def preview(self, run: RunView, step: str, *, scope: str = "downstream") -> RetryPlan:
+        """Return what a retry would do."""
+        plan = await self._runner().preview_retry(run.workflow, run.id, step, scope=scope)
+        return convert(plan, RetryPlan)
+
+    async def retry(
+        self,
+        run: RunView,
+        step: str,
+        *,
+        scope: str = "downstream",
+        data: dict[str, Any] | None = None,
+        keep_commits: bool = False,
+        allow_changed: bool = False,
+    ) -> str:
+        """Retry a run from a step; return its id when it moves again."""
+        run_id = await self._runner().retry(
+            run.workflow,
+            run.id,
+            step,
+            scope=scope,
+            data=data,
+            keep_commits=keep_commits,
+            allow_changed=allow_changed,
+        )
+        self._begun(run_id)
+        return run_id
+
+    async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
+        """Go on with an interrupted run; return its id when it moves again."""
+        run_id = await self._runner().resume(run.workflow, run.id, allow_changed=allow_changed)
+        self._begun(run_id)
+        return run_id
+
+    async def restart(self) -> None:
+        """End the runner, whatever it does, and start another one."""
+        self._become(runner="starting", note="restarting the runner…", death="", blocked=None)
+        await self._runner().restart()
+
+    def _runner(self) -> RunnerPool:
+        if self._pool is None:
+            raise RuntimeError("a trace is only looked at; there is no runner")
+        return self._pool
+
+    def _begun(self, run_id: str) -> None:
+        self._stay_busy()
+        self._become(in_hand=len(self._runner().runs_in_hand))
+        self._tell(Change(runs=frozenset({run_id})))
+
+    # The trace
+
+    async def _follow_trace(self) -> None:
+        while True:
+            async with self._turn:
+                news = await self._trace.poll()
+                self._take_trace(news)
+            if not news.more:
+                busy = self.now() < self._busy_until or self.runs.running > 0
+                await asyncio.sleep(TRACE_BUSY if busy else TRACE_IDLE)
+
+    def _take_trace(self, news: TraceNews) -> None:
+        if news.reset:
+            self.runs.forget_trace()
+            self._open.forget_trace()
+        if self._trace.problem is not None and self.trace_only:
+            self._become(note=self._trace.problem)
+        if not news.events and not news.reset:
+            return
+        self._stay_busy()
+        for event in news.events:
+            self._open.take(event)
+            if self.trace_only and event.type == EventType.WORKFLOW_START:
+                self._graphs[event.workflow_name] = event.graph
+        self._count(news.rows)
+        self.runs.merge_trace(news.rows)
+        if self.trace_only:
+            self._define_from_trace()
+        self._tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+
+    def _define_from_trace(self) -> None:
+        names = sorted({*self._graphs, *self.counts})
+        path = str(self.settings.trace)
+        workflows = tuple(
+            DefinitionView(name=name, path=path, variable="", graph=graph_spec(self._graphs.get(name)))
+            for name in names
+        )
+        module = ModuleView(path=path if path != "-" else "standard input", workflows=workflows)
+        self.definitions = Definitions(modules=(module,) if workflows else ())
+
+    def _stay_busy(self) -> None:
+        self._busy_until = self.now() + BUSY_FOR * 1000
+        self._look.set()
+
+    async def _open_run(self, run_id: str) -> None:
+        if run_id not in self._open or not self._open.events(run_id):
+            async with self._turn:
+                self._open.open(run_id, await self._trace.events_of(run_id))
+        if self._store is not None:
+            self._open.put_stored(run_id, await self._store.run(run_id))
+        self._tell(Change(runs=frozenset({run_id})))
+
+    # The store
+
+    async def _follow_store(self, store: StoreFeed) -> None:
+        while True:
+            if await store.poll():
+                await self._read_page(store)
+            self._become(store_problem=store.problem)
+            busy = self.runs.running > 0 or self.now() < self._busy_until
+            try:
+                await asyncio.wait_for(self._look.wait(), STORE_BUSY if busy else STORE_IDLE)
+            except TimeoutError:
+                continue
+            self._look.clear()
+            await asyncio.sleep(STORE_BUSY)
+
+    async def _read_page(self, store: StoreFeed) -> None:
+        rows = await store.page(self.runs.filter)
+        self._count(rows)
+        changed = {row.id for row in rows if self.runs.merge_store([row])}
+        run_id = self._looked_at
+        if run_id is not None and self._open.put_stored(run_id, await store.run(run_id)):
+            changed.add(run_id)
+        if changed:
+            self._tell(Change(runs=frozenset(changed)))
+
+    def _count(self, rows: Iterable[RunRowView]) -> None:
+        for row in rows:
+            if self.runs.get(row.id) is None:
+                self.counts[row.workflow] += 1
+                self._latest[row.workflow] = max(
+                    self._latest.get(row.workflow, (0.0, "")), (row.started_at, row.id)
+                )
+
+    # The runner
+
+    async def _watch(self, pool: RunnerPool) -> None:
+        async for changed in watch_modules(self._paths, lambda: self._files):
+            self._saved = tuple(sorted({Path(path).name for path in changed}))
+            await pool.reload()
+
+    def _runner_told(self, event: PoolEvent) -> None:
+        match event:
+            case Reloaded():
+                self._reloaded(event)
+            case StillLoading():
+                name = Path(event.path).name
+                text = f"{name} is still being imported after {event.seconds:.0f} s · K restarts the runner"
+                self._become(runner="starting", note=text)
+            case RunnerDied():
+                self._died(event)
+            case RunnerRestarted():
+                self._become(runner="starting", note="a new runner is starting", death="", blocked=None)
+            case BlockedEvent():
+                self._become(blocked=self._blockage(event))
+            case OutputEvent():
+                pass
+            case RunEnded():
+                self._ended(event)
+
+    def _reloaded(self, event: Reloaded) -> None:
+        first = not self.definitions.modules and not self._saved
+        self._files = {Path(file) for file in event.files}
+        self.definitions = self.definitions.loaded(list(event.modules))
+        what = ", ".join(self._saved) or ("" if first else "all modules")
+        note = f"reloaded {what} in {event.milliseconds:.0f} ms" if what else ""
+        self._become(runner="ready", note=note, death="", in_hand=len(self._runner().runs_in_hand))
+
+    def _died(self, event: RunnerDied) -> None:
+        runs = len(event.run_ids)
+        text = event.description
+        if runs:
+            text += f" {runs} run{'s' if runs > 1 else ''} interrupted: select one and press u to resume it."
+        if event.output:
+            text += f"\n{event.output[-OUTPUT_SHOWN:]}"
+        self._become(runner="dead", death=event.description, blocked=None)
+        self._stay_busy()
+        self._notify("The runner died", text, "error", seconds=15.0)
+
+    def _ended(self, event: RunEnded) -> None:
+        self._become(in_hand=len(self._runner().runs_in_hand))
+        self._stay_busy()
+        if event.error:
+            self._notify("A run stopped", event.error, "error")
+
+    def _blockage(self, event: BlockedEvent) -> Blockage | None:
+        if not event.seconds:
+            return None
+        row = None if event.run_id is None else self.runs.get(event.run_id)
+        file, _, rest = event.where.rpartition("/")
+        where = (rest if file else event.where).rsplit(":", 1)[0]
+        return Blockage(
+            seconds=event.seconds,
+            workflow="" if row is None else row.workflow,
+            step=event.step or "",
+            where=where,
+        )
+
+    # Telling
+
+    def _become(self, **changes: Any) -> None:
+        state = replace(self.state, **changes)
+        if state != self.state or "runner" in changes:
+            self.state = state
+            self._tell(Change())
+
+    def _notify(
+        self,
+        title: str,
+        text: str,
+        severity: Literal["information", "warning", "error"],
+        *,
+        seconds: float = 8.0,
+    ) -> None:
+        self._tell(Change(notice=Notice(title=title, text=text, severity=severity, seconds=seconds)))

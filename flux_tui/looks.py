@@ -1,0 +1,176 @@
+"""How what the desk knows reads on the screen: titles, paths, what there is to copy or to open."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widget import Widget
+
+from flux_tui.model.attempts import failed_attempts
+from flux_tui.model.definitions import ModuleView
+from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
+from flux_tui.model.secrets import Secrets
+from flux_tui.model.text import duration_text, printable, status_glyph, status_word
+from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, Selection
+from flux_tui.widgets.data_view import DataView
+from flux_tui.widgets.error_view import ErrorView
+from flux_tui.widgets.event_view import EventView
+from flux_tui.widgets.log_view import LogView
+from flux_tui.widgets.source_view import SourceView
+
+if TYPE_CHECKING:
+    from flux_tui.desk import Desk
+
+ID_CELLS = 6
+
+Place = tuple[str, int | None]
+"""A file and a line in it, counted from 1."""
+
+
+def views(desk: "Desk") -> dict[str, Widget]:
+    """Return the view of each tab."""
+    redact = desk.settings.redact
+    return {
+        ERROR: ErrorView(),
+        DATA: DataView(secret_keys=redact),
+        LOGS: LogView(),
+        EVENTS: EventView(secrets=Secrets(redact)),
+        SOURCE: SourceView(),
+    }
+
+
+def show_tab(
+    view: Widget, desk: "Desk", run: RunView | None, step: StepView | None, node: NodeSpec | None
+) -> None:
+    """Have the view of a tab show what is known of the step."""
+    match view:
+        case ErrorView():
+            events = () if run is None else desk.events_of(run.id)
+            view.show(run, step, () if step is None else failed_attempts(events, step.name))
+        case DataView():
+            view.show(run, step)
+        case LogView():
+            view.show(run, step, () if run is None else desk.logs_of(run.id))
+        case EventView():
+            view.show(run, () if run is None else desk.events_of(run.id), desk.bad_lines)
+        case SourceView():
+            view.show(run, step, node)
+
+
+def home_path(path: Path) -> str:
+    """Return a path as a person writes it: ``~/shop``."""
+    home = Path.home()
+    if path == home:
+        return "~"
+    return f"~{os.sep}{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def source_path(desk: "Desk") -> str:
+    """Return where the runs come from: the store, or the trace when that is all there is."""
+    path = desk.settings.trace if desk.trace_only else desk.settings.db
+    if str(path) == "-":
+        return "standard input"
+    return project_path(desk, path)
+
+
+def project_path(desk: "Desk", path: Path) -> str:
+    """Return a path as it is written from the project's folder."""
+    return str(path.relative_to(desk.project)) if path.is_relative_to(desk.project) else home_path(path)
+
+
+def problem_title(desk: "Desk", module: ModuleView) -> Content:
+    """Return the title above the problem of a module."""
+    glyph = status_glyph("failed", ascii=desk.settings.ascii)
+    return Content(f"{glyph} {printable(project_path(desk, Path(module.path)))}")
+
+
+def nothing_yet(desk: "Desk") -> bool:
+    """Whether there is neither a workflow nor a run to show."""
+    waiting = desk.state.runner == "starting"
+    return not (desk.trace_only or waiting or desk.definitions.modules or desk.runs.total)
+
+
+def runs_subtitle(desk: "Desk", filter_text: str) -> str:
+    """Return what the lower edge of the runs says: how many there are, or how many match."""
+    if filter_text:
+        return f"{len(desk.runs)} of {desk.runs.total}"
+    return f"{desk.runs.total}" if desk.runs.total else ""
+
+
+def graph_title(
+    desk: "Desk", now: Selection, view: RunView | None, definition: DefinitionView | None
+) -> Content:
+    """Return the title of the graph: workflow, run, status and how long it took, or takes."""
+    if view is None:
+        if definition is None:
+            return Content("Graph")
+        stale = Content.styled("  stale", "bold") if definition.stale else Content("")
+        state = "  not run yet" if now.run is None else "  reading…"
+        return Content(printable(definition.name)) + stale + Content(state)
+    parts = [printable(view.workflow), printable(view.id)[:ID_CELLS], _status(desk, view)]
+    took = duration_of(view, desk.now())
+    if took is not None:
+        parts.append(duration_text(took))
+    if definition is not None and definition.stale:
+        parts.append("stale definition")
+    return Content("  ".join(parts))
+
+
+def _status(desk: "Desk", view: RunView) -> str:
+    words = f"{status_glyph(view.status, ascii=desk.settings.ascii)} {status_word(view.status)}"
+    at = view.failed_step or (view.running_step if view.status != "completed" else None)
+    return words if at is None else f"{words} at {printable(at.name)}"
+
+
+def duration_of(view: RunView, now: float) -> float | None:
+    """Return how long a run took, or has taken by now, in milliseconds; from its last retry or resume."""
+    if view.duration is not None:
+        return view.duration
+    since = view.resumed_at or view.started_at
+    return max(now - since, 0.0) if view.status == "running" and since is not None else None
+
+
+def node_of(now: Selection, view: RunView | None, definition: DefinitionView | None) -> NodeSpec | None:
+    """Return the selected step as its module defines it now, or else as its run was made with it."""
+    for spec in (None if definition is None else definition.graph, None if view is None else view.graph):
+        for node in () if spec is None else spec.nodes:
+            if node.name == now.step:
+                return node
+    return None
+
+
+def place_of(
+    now: Selection, module: ModuleView | None, node: NodeSpec | None, definition: DefinitionView | None
+) -> Place | None:
+    """Return what there is to open: where a module breaks, the selected step, else the workflow's module."""
+    if now.module is not None and module is not None:
+        problem = module.problem
+        if problem is not None:
+            return problem.file or module.path, problem.line
+        return module.path, None
+    if node is not None and node.source is not None and node.source.get("file"):
+        line = node.source.get("line")
+        return str(node.source["file"]), line if isinstance(line, int) else None
+    return (definition.path, None) if definition is not None and definition.variable else None
+
+
+def place_in(widget: Widget | None) -> Place | None:
+    """Return the place in the code that the cursor of a widget is at, if the widget knows of such."""
+    for node in [] if widget is None else [widget, *widget.ancestors]:
+        location = getattr(node, "location", None)
+        if callable(location) and (place := location()) is not None:
+            file, line = place
+            return str(file), int(line)
+    return None
+
+
+def text_of(widget: Widget | None) -> str | None:
+    """Return what a widget, or the nearest one around it that can tell, has to copy."""
+    for node in [] if widget is None else [widget, *widget.ancestors]:
+        copy = getattr(node, "copy_text", None)
+        if copy is not None and isinstance(node, Widget):
+            text = copy() if callable(copy) else copy
+            if text:
+                return str(text)
+    return None

@@ -1,0 +1,127 @@
+"""What an action needs: the situation that the user is in, and the reasons why something cannot be done.
+
+A reason reads as the end of a sentence that begins with the action's title.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from flux_tui.model.run import DefinitionView, RunView, StepView
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """What the user looks at, and what there is to work with.
+
+    ``runner`` is ``ready``, ``starting``, ``dead`` or ``off`` (there is none: a trace is only shown).
+    ``workflow`` is the one that ``r`` would run, ``definition`` the one that the run belongs to, as it
+    is loaded now. ``repeatable`` says that an earlier input is known. ``copyable`` and ``source`` say
+    whether there is anything to copy, or a file to open.
+    """
+
+    trace_only: bool = False
+    store_problem: str | None = None
+    runner: str = "ready"
+    in_hand: int = 0
+    workflow: DefinitionView | None = None
+    definition: DefinitionView | None = None
+    run: RunView | None = None
+    step: StepView | None = None
+    repeatable: bool = False
+    copyable: bool = True
+    source: bool = False
+
+
+Needs = Callable[[Situation], str | None]
+
+
+def nothing(_: Situation) -> str | None:
+    """Stand in the way of nothing."""
+    return None
+
+
+def a_runner(now: Situation) -> str | None:
+    """Say why nothing can be run."""
+    if now.trace_only:
+        return "only a trace is shown here: open the folder of the workflows to run them"
+    if now.store_problem is not None:
+        return f"the store cannot be used: {now.store_problem}"
+    if now.runner == "starting":
+        return "the runner is still starting"
+    if now.runner != "ready":
+        return "the runner is dead; it starts again by itself, or with K"
+    return None
+
+
+def a_workflow(now: Situation) -> str | None:
+    """Say that no workflow is selected."""
+    if now.workflow is None:
+        return "select a workflow first"
+    return None
+
+
+def an_ended_run(now: Situation) -> str | None:
+    """Say why the run cannot be retried."""
+    if now.run is None:
+        return "select a run first"
+    if now.run.status in ("running", "pending"):
+        return "the run is still running"
+    if now.definition is None:
+        return f"no module loaded here defines {now.run.workflow!r}"
+    return None
+
+
+def a_tried_step(now: Situation) -> str | None:
+    """Say why the step cannot be retried."""
+    if now.step is None:
+        return "select a step first"
+    if now.step.status == "pending":
+        return f"step {now.step.name!r} has not run yet: select one that has"
+    return None
+
+
+def all_of(*needs: Needs) -> Needs:
+    """Return the needs as one; its reason is the first of theirs."""
+
+    def first_reason(now: Situation) -> str | None:
+        return next((reason for need in needs if (reason := need(now)) is not None), None)
+
+    return first_reason
+
+
+def an_earlier_input(now: Situation) -> str | None:
+    """Say that there is no input to use again."""
+    return None if now.repeatable else "this workflow has not been run from here yet: press r"
+
+
+def an_interrupted_run(now: Situation) -> str | None:
+    """Say why the run cannot be resumed."""
+    if now.run is None:
+        return "select a run first"
+    if now.run.status != "interrupted":
+        return f"the run is {now.run.status}: only an interrupted run is resumed"
+    if now.definition is None:
+        return f"no module loaded here defines {now.run.workflow!r}"
+    return None
+
+
+def any_runner(now: Situation) -> str | None:
+    """Say why there is no runner, living or dead."""
+    if now.trace_only:
+        return "only a trace is shown here: there is no runner"
+    return None
+
+
+def something_to_copy(now: Situation) -> str | None:
+    """Say that there is nothing to copy."""
+    return None if now.copyable else "there is nothing to copy here"
+
+
+def a_source(now: Situation) -> str | None:
+    """Say that no source is known."""
+    return None if now.source else "no source file is known for this"
+
+
+def a_graph(now: Situation) -> str | None:
+    """Say that there is no graph."""
+    return None if now.run is not None or now.workflow is not None else "there is no graph to show yet"

@@ -1,0 +1,95 @@
+"""The runs that are open: kept whole, from the trace and from the store, while others are only rows."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.model import fold
+from flux_tui.model.run import LogLine, RunView
+
+MOST = 32
+"""How many runs are kept open; the one that nobody asked for the longest is closed first."""
+
+
+class _Open(Struct):
+    """A run by both accounts. ``chosen`` is the view chosen for the two views in ``chosen_from``."""
+
+    events: list[TraceEvent]
+    logs: list[LogLine]
+    traced: RunView | None = None
+    stored: RunView | None = None
+    chosen: RunView | None = None
+    chosen_from: tuple[RunView | None, RunView | None] = (None, None)
+
+
+class OpenRuns:
+    """Folds the events of open runs. A run that starts under our eyes is open from its first event."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Open] = {}
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._runs
+
+    def open(self, run_id: str, events: Sequence[TraceEvent]) -> None:
+        """Open a run with all its events so far; events that were taken before are replaced."""
+        entry = self._entry(run_id)
+        entry.events, entry.logs, entry.traced = [], [], None
+        for event in events:
+            _add(entry, event)
+
+    def take(self, event: TraceEvent) -> None:
+        """Take a new event: it counts if its run is open, or begins with it."""
+        run_id = event.workflow_id
+        if not run_id:
+            return
+        begins = event.type == EventType.WORKFLOW_START and event.graph is not None and not event.meta
+        if run_id not in self._runs and not begins:
+            return
+        _add(self._entry(run_id), event)
+
+    def put_stored(self, run_id: str, view: RunView | None) -> bool:
+        """Take the store's account of an open run; return whether it is another one than before."""
+        entry = self._entry(run_id)
+        changed, entry.stored = entry.stored != view, view
+        return changed
+
+    def forget_trace(self) -> None:
+        """Forget what the trace told, because it was begun anew."""
+        for entry in self._runs.values():
+            entry.events, entry.logs, entry.traced = [], [], None
+
+    def view(self, run_id: str) -> RunView | None:
+        """Return the run by the account that is newer; the same value as long as neither changed."""
+        if run_id not in self._runs:
+            return None
+        entry = self._entry(run_id)
+        accounts = (entry.traced, entry.stored)
+        if any(now is not then for now, then in zip(accounts, entry.chosen_from, strict=True)):
+            entry.chosen, entry.chosen_from = fold.newer(*accounts), accounts
+        return entry.chosen
+
+    def events(self, run_id: str) -> Sequence[TraceEvent]:
+        """Return the events of an open run."""
+        entry = self._runs.get(run_id)
+        return () if entry is None else entry.events
+
+    def logs(self, run_id: str) -> Sequence[LogLine]:
+        """Return what the steps of an open run printed and logged."""
+        entry = self._runs.get(run_id)
+        return () if entry is None else entry.logs
+
+    def _entry(self, run_id: str) -> _Open:
+        entry = self._runs.pop(run_id, None) or _Open(events=[], logs=[])
+        self._runs[run_id] = entry
+        while len(self._runs) > MOST:
+            del self._runs[next(iter(self._runs))]
+        return entry
+
+
+def _add(entry: _Open, event: TraceEvent) -> None:
+    entry.events.append(event)
+    if event.type == EventType.STEP_LOG:
+        entry.logs += fold.logs([event])
+    entry.traced = fold.apply(entry.traced, event)

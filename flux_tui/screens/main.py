@@ -1,0 +1,445 @@
+"""The dashboard's one screen: workflows and runs at the left, the graph and its details at the right.
+
+The desk says what there is, the selection what is looked at; ``_show`` brings both onto the screen. Keys
+become actions of the registry, and those that change something are flows, in a module of their own.
+"""
+
+from typing import ClassVar
+
+from msgspec.structs import replace
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.getters import query_one
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from flux_tui import actions, flows, looks, selection
+from flux_tui.desk import Change, Desk
+from flux_tui.model.filter import compile_filter
+from flux_tui.model.run import DefinitionView, RunView
+from flux_tui.needs import Situation
+from flux_tui.news import news
+from flux_tui.selection import Selection
+from flux_tui.widgets.details import Details, TabBar, focus_into
+from flux_tui.widgets.error_view import ErrorView
+from flux_tui.widgets.footer import FooterLine, Hint
+from flux_tui.widgets.graph import StepGraph
+from flux_tui.widgets.header import HeaderLine, Headline
+from flux_tui.widgets.line_list import LineList
+from flux_tui.widgets.pane import Pane
+from flux_tui.widgets.runs import RunList
+from flux_tui.widgets.welcome import Welcome
+from flux_tui.widgets.workflows import WorkflowList
+
+CLOCK = 0.1
+"""Seconds between two ticks of the one clock that moves things while something runs."""
+
+AGES = 10.0
+"""Seconds after which the ages in the list of runs are drawn again."""
+
+
+class FilterInput(Input):
+    """The line below the title of the runs; escape clears it, enter and down go to what it found."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "screen.do('back')", "Clear"),
+        ("down", "screen.do('go-runs')", "To the runs"),
+    ]
+
+
+class MainScreen(Screen[None]):
+    """Everything that the dashboard shows at once."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings()]
+    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (100, "-wide")]  # noqa: RUF012 - an instance variable of Screen, by its types
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - likewise
+    AUTO_FOCUS = "#workflows"
+
+    header = query_one(HeaderLine)
+    banner = query_one("#banner", Static)
+    workflows = query_one(WorkflowList)
+    runs = query_one(RunList)
+    filter = query_one(FilterInput)
+    graph = query_one(StepGraph)
+    graph_pane = query_one("#graph-pane", Pane)
+    runs_pane = query_one("#runs-pane", Pane)
+    details = query_one(Details)
+    problem = query_one("#problem", ErrorView)
+    problem_pane = query_one("#problem-pane", Pane)
+    footer = query_one(FooterLine)
+
+    class Changed(Message):
+        """The desk has news."""
+
+        def __init__(self, change: Change) -> None:
+            super().__init__()
+            self.change = change
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.selection = Selection()
+        self._version = -1
+        self._placed_at: str | None = None
+        self._placed_on: str | None = None
+        self._clock: Timer | None = None
+
+    # Layout
+
+    def compose(self) -> ComposeResult:
+        """Yield the header, the panes and the footer."""
+        desk, plain = self.desk, self.desk.settings.ascii
+        yield HeaderLine()
+        yield Static(id="banner", markup=False)
+        with Container(id="body"):
+            with Container(id="lists"):
+                with Pane(title="Workflows", id="workflows-pane"):
+                    yield WorkflowList(empty=self._no_workflows, plain=plain, id="workflows")
+                with Pane(title="Runs", id="runs-pane"):
+                    yield FilterInput(placeholder="text, status:failed, !text", id="filter", compact=True)
+                    yield RunList(desk.runs, now=desk.now, empty=self._no_runs, plain=plain, id="runs")
+            with Container(id="right"):
+                with Pane(id="graph-pane"):
+                    yield StepGraph(ascii=plain, id="graph")
+                yield Details(looks.views(desk), id="details")
+                with Pane(title="Problem", id="problem-pane"):
+                    yield ErrorView(id="problem")
+                with Pane(title="Start here", id="welcome-pane"):
+                    yield Welcome(looks.home_path(desk.project), id="welcome")
+        yield FooterLine()
+
+    def on_mount(self) -> None:
+        """Start the clocks, and the desk, which calls back from here on."""
+        self._clock = self.set_interval(CLOCK, self._tick, pause=True)
+        self.set_interval(AGES, self._age)
+        self.set_class(self.desk.trace_only, "-trace-only")
+        self.desk.listen(self._hear)
+        self.run_worker(self.desk.start(), group="desk", exit_on_error=False)
+        self._show()
+
+    def _no_workflows(self) -> str:
+        if self.desk.trace_only:
+            return "No workflow in this trace yet."
+        if self.desk.state.runner == "starting":
+            return "Looking for workflows…"
+        return "No workflows yet: the right side says how to write one."
+
+    def _no_runs(self) -> str:
+        if self.desk.runs.total:
+            return "No run matches the filter. esc clears it."
+        if self.desk.trace_only or self.desk.read_only:
+            return "No runs yet."
+        return "No runs yet. Select a workflow and press r."
+
+    # News of the desk
+
+    def _hear(self, change: Change) -> None:
+        self.post_message(self.Changed(change))
+
+    @on(Changed)
+    def _news(self, message: Changed) -> None:
+        change = message.change
+        if change.notice is not None:
+            self.app.notify(
+                change.notice.text,
+                title=change.notice.title,
+                severity=change.notice.severity,
+                timeout=change.notice.seconds,
+                markup=False,
+            )
+        if self.selection.run in change.runs:
+            view = self.desk.view(self.selection.run)
+            if view is not None:
+                self.selection = selection.with_news(self.selection, view)
+        self._adopt()
+        self._show()
+
+    def _adopt(self) -> None:
+        """Select the first workflow when nothing is selected yet; keep to a module when it changed."""
+        definitions = self.desk.definitions
+        path = self.selection.module
+        if path is None and self.selection.workflow is None and definitions.modules:
+            path = next((each.path for each in definitions.modules if each.workflows), None)
+            if path is None:
+                path = definitions.modules[0].path
+            self._go_to_module(path)
+            if definitions.workflows:
+                self.selection = replace(self.selection, module=None)
+        elif path is not None and self.selection.workflow is None:
+            self._go_to_module(path)
+
+    # What is looked at
+
+    @property
+    def run_view(self) -> RunView | None:
+        """The selected run."""
+        return None if self.selection.run is None else self.desk.view(self.selection.run)
+
+    @property
+    def definition(self) -> DefinitionView | None:
+        """The selected workflow."""
+        name = self.selection.workflow
+        return None if name is None else self.desk.definitions.find(name)
+
+    def _go_to_module(self, path: str) -> None:
+        module = self.desk.definitions.module(path)
+        if module is None:
+            return
+        if module.workflows:
+            self._go_to_workflow(module.workflows[0])
+        else:
+            self.selection = Selection(tab=self.selection.tab, tab_chosen=self.selection.tab_chosen)
+        self.selection = selection.at_module(self.selection, path)
+
+    def _go_to_workflow(self, definition: DefinitionView) -> None:
+        latest = self.desk.latest(definition.name)
+        if latest is None:
+            self.selection = selection.at_workflow(self.selection, definition.name, definition.graph)
+        else:
+            self._go_to_run(latest)
+
+    def _go_to_run(self, run_id: str) -> None:
+        row = self.desk.runs.get(run_id)
+        workflow = "" if row is None else row.workflow
+        self.selection = selection.at_run(self.selection, run_id, workflow, self.desk.view(run_id))
+        self.desk.look_at(run_id)
+
+    def follow(self, run_id: str, workflow: str) -> None:
+        """Select a run that was sent on its way here, and go along with it until the user moves."""
+        self.selection = selection.started(self.selection, run_id, workflow)
+        view = self.desk.view(run_id)
+        if view is not None:
+            self.selection = selection.with_news(self.selection, view)
+        self._show()
+
+    @on(WorkflowList.Highlighted, "#workflows")
+    def _workflow_highlighted(self, message: WorkflowList.Highlighted) -> None:
+        row = self.workflows.row(message.key)
+        if row is None or not self.workflows.has_focus:
+            return
+        if row.workflow is None:
+            if row.module.path != self.selection.module:
+                self._go_to_module(row.module.path)
+        elif row.workflow.name != self.selection.workflow or self.selection.module is not None:
+            self._go_to_workflow(row.workflow)
+        self._show()
+
+    @on(WorkflowList.Chosen, "#workflows")
+    def _workflow_chosen(self, message: WorkflowList.Chosen) -> None:
+        row = self.workflows.row(message.key)
+        if row is not None and row.workflow is None:
+            self.workflows.fold(row.module.path)
+        elif row is not None:
+            self.action_do("go-graph")
+
+    @on(RunList.Highlighted, "#runs")
+    def _run_highlighted(self, message: RunList.Highlighted) -> None:
+        if message.key is None or message.key == self.selection.run or not self.runs.has_focus:
+            return
+        self._go_to_run(str(message.key))
+        self._show()
+
+    @on(RunList.Chosen, "#runs")
+    def _run_chosen(self) -> None:
+        self.action_do("go-graph")
+
+    @on(StepGraph.Selected)
+    def _step_selected(self, message: StepGraph.Selected) -> None:
+        if message.step != self.selection.step:
+            self.selection = selection.at_step(self.selection, message.step)
+            self._show()
+
+    @on(TabBar.Picked)
+    def _tab_picked(self, message: TabBar.Picked) -> None:
+        self.pick_tab(message.tab)
+
+    def pick_tab(self, tab: str) -> None:
+        """Open a tab because the user wants it."""
+        self.selection = selection.at_tab(self.selection, tab)
+        self._show()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, message: Input.Changed) -> None:
+        self.desk.filter(compile_filter(message.value))
+        self._show()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_submitted(self) -> None:
+        self.action_do("go-runs")
+
+    # Bringing it onto the screen
+
+    def _show(self) -> None:
+        """Show what the desk has of what is selected. Widgets pass over what they show already."""
+        desk, now = self.desk, self.selection
+        module = None if now.module is None else desk.definitions.module(now.module)
+        broken = module is not None and module.problem is not None
+        self.set_class(broken, "-problem")
+        self.set_class(not broken and looks.nothing_yet(desk), "-welcome")
+        if broken and module is not None:
+            self.problem_pane.show_title(looks.problem_title(desk, module))
+            if module.problem is not None:
+                self.problem.show_problem(module.problem, module.output)
+        self._show_lists()
+        self._show_run()
+        self._show_header()
+        self._show_footer()
+
+    def _show_lists(self) -> None:
+        desk, now = self.desk, self.selection
+        self.workflows.show(desk.definitions.rows(), desk.counts)
+        key = now.module or (None if now.workflow is None else self.workflows.key_of(now.workflow))
+        self._placed_at = self._placed(self.workflows, key, self._placed_at)
+        if desk.runs.version != self._version:
+            self._version = desk.runs.version
+            self.runs.rows_changed()
+        self._placed_on = self._placed(self.runs, now.run, self._placed_on)
+        self.runs_pane.show_subtitle(looks.runs_subtitle(desk, self.filter.value))
+
+    @staticmethod
+    def _placed(rows: LineList, wanted: str | None, before: str | None) -> str | None:
+        """Put the cursor of a list where the selection went, once: from there the user may be ahead of it."""
+        if wanted is None or wanted in (before, rows.cursor_key) or rows.select(wanted):
+            return wanted
+        return before
+
+    def _show_run(self) -> None:
+        view, definition, now = self.run_view, self.definition, self.selection
+        spec = view.graph if view is not None else None if definition is None else definition.graph
+        self.graph.spec, self.graph.run, self.graph.selected = spec, view, now.step
+        self.graph_pane.show_title(looks.graph_title(self.desk, now, view, definition))
+        self.details.open_tab(now.tab)
+        step = None if view is None or now.step is None else view.step(now.step)
+        node = looks.node_of(now, view, definition)
+        looks.show_tab(self.details.views[now.tab], self.desk, view, step, node)
+        if self._clock is not None:
+            moving = self.desk.runs.running > 0 or (view is not None and view.status == "running")
+            self._clock.resume() if moving else self._clock.pause()
+
+    def _show_header(self) -> None:
+        desk = self.desk
+        self.header.headline = Headline(
+            project=looks.home_path(desk.project),
+            store=looks.source_path(desk),
+            news=news(desk.state, desk.definitions),
+            running=desk.runs.running,
+            failed=desk.runs.failed,
+        )
+        text = desk.state.store_problem or ""
+        self.banner.update(Content(text))
+        self.banner.set_class(bool(text), "-shown")
+
+    def _show_footer(self) -> None:
+        situation = self.situation()
+        self.footer.hints = tuple(
+            Hint(
+                action=action.id,
+                key=actions.key_text(keys[0]),
+                label=action.label,
+                reason=action.needs(situation),
+                pinned=action.id in actions.PINNED,
+            )
+            for action in actions.offered(read_only=self.desk.read_only)
+            if action.in_footer and (keys := actions.keys_of(action, self.desk.settings.keymap))
+        )
+
+    def _tick(self) -> None:
+        self.graph.tick(self.desk.now())
+        self.graph_pane.show_title(
+            looks.graph_title(self.desk, self.selection, self.run_view, self.definition)
+        )
+
+    def _age(self) -> None:
+        if self.desk.runs.total:
+            self.runs.rows_changed()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """On a low terminal, show the half of the screen that has the focus."""
+        deep = event.widget is self.details or self.details in event.widget.ancestors
+        lists = self.query_one("#lists") in event.widget.ancestors
+        if deep or lists:
+            self.set_class(deep, "-deep")
+        self._show_footer()
+
+    # Keys
+
+    def situation(self) -> Situation:
+        """Return what actions have to look at."""
+        desk, view = self.desk, self.run_view
+        definition = self.definition
+        step = None if view is None or self.selection.step is None else view.step(self.selection.step)
+        return Situation(
+            trace_only=desk.trace_only,
+            store_problem=desk.state.store_problem,
+            runner=desk.state.runner,
+            in_hand=desk.state.in_hand,
+            workflow=definition,
+            definition=definition,
+            run=view,
+            step=step,
+            repeatable=definition is not None and desk.last_input(definition.name) is not None,
+            copyable=self.text_to_copy() is not None,
+            source=self.place() is not None,
+        )
+
+    def text_to_copy(self) -> str | None:
+        """Return what ``copy`` would copy: what the focused pane has, else what is selected."""
+        if self.has_class("-welcome"):
+            return Welcome.copy_text
+        return looks.text_of(self.focused) or self.selection.run or self.selection.workflow
+
+    def place(self) -> looks.Place | None:
+        """Return the place in the code that ``o`` would open."""
+        module = (
+            None if self.selection.module is None else self.desk.definitions.module(self.selection.module)
+        )
+        node = looks.node_of(self.selection, self.run_view, self.definition)
+        return looks.place_in(self.focused) or looks.place_of(self.selection, module, node, self.definition)
+
+    def action_do(self, action_id: str) -> None:
+        """Do what the action of this id is about, or say why that cannot be done now."""
+        action = actions.find(action_id)
+        if action.writes and self.desk.read_only:
+            self.app.notify("this dashboard was started with --read-only", title=action.title, markup=False)
+            return
+        reason = action.needs(self.situation())
+        if reason is not None:
+            self.app.notify(
+                reason, title=f"{action.title} is not possible now", severity="warning", markup=False
+            )
+            return
+        flows.perform(self, action_id)
+
+    @on(FooterLine.Pressed)
+    def _hint_pressed(self, message: FooterLine.Pressed) -> None:
+        self.action_do(message.action)
+
+    def focus_pane(self, target: str) -> None:
+        """Give the focus to one of the four panes."""
+        if target == "details":
+            self.add_class("-deep")
+            broken = self.has_class("-problem")
+            focus_into(self.problem) if broken else self.details.focus_view()
+        else:
+            if target != "graph":
+                self.remove_class("-deep")
+            focus_into(self.query_one(f"#{target}"))
+
+    def open_filter(self) -> None:
+        """Show the filter line and give it the focus."""
+        self.filter.add_class("-shown")
+        self.filter.focus()
+
+    def step_back(self) -> None:
+        """Back out of the last transient thing: a message, the filter, a pane."""
+        if self.filter.has_class("-shown"):
+            self.filter.value = ""
+            self.filter.remove_class("-shown")
+            self.runs.focus()
+        elif self.focused not in (self.workflows, self.runs):
+            self.focus_pane("runs")

@@ -1,0 +1,104 @@
+"""The tabs below the graph: what is known of the selected step."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from flux_tui.selection import DATA, TABS
+from flux_tui.widgets import tones
+from flux_tui.widgets.pane import Pane
+
+GAP = 2
+
+
+class TabBar(Widget):
+    """The names of the tabs in one line; a click opens one."""
+
+    DEFAULT_CSS = """
+    TabBar { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
+    """
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    active: reactive[str] = reactive(DATA)
+    marked: reactive[frozenset[str]] = reactive(frozenset())
+
+    class Picked(Message):
+        """A tab was clicked."""
+
+        def __init__(self, tab: str) -> None:
+            super().__init__()
+            self.tab = tab
+
+    def render(self) -> Content:
+        """Draw the names; the open tab stands out, and those with an error in them are marked."""
+        names = []
+        for tab, name in TABS.items():
+            if tab == self.active:
+                names.append(Content.styled(name, "bold underline $primary"))
+            else:
+                names.append(Content.styled(name, "$text-error" if tab in self.marked else tones.MUTED))
+        return Content(" " * GAP).join(names)
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the tab under the pointer."""
+        offset = event.get_content_offset(self)
+        x = 0
+        for tab, name in TABS.items():
+            if offset is not None and x <= offset.x < x + cell_len(name):
+                self.post_message(self.Picked(tab))
+            x += cell_len(name) + GAP
+
+
+class Details(Pane):
+    """The tab bar and the view of the open tab."""
+
+    def __init__(self, views: Mapping[str, Widget], *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.views = views
+        for tab, view in views.items():
+            view.id = f"tab-{tab}"
+
+    def compose(self) -> ComposeResult:
+        """Yield the bar and the views."""
+        yield TabBar()
+        yield ContentSwitcher(*self.views.values(), initial=f"tab-{DATA}")
+
+    @property
+    def tab(self) -> str:
+        """The open tab."""
+        return self.query_one(TabBar).active
+
+    def open_tab(self, tab: str) -> None:
+        """Show a tab; if the one before had the focus, this one gets it."""
+        if tab == self.tab:
+            return
+        held = self.views[self.tab].has_focus_within or self.views[self.tab].has_focus
+        self.query_one(TabBar).active = tab
+        self.query_one(ContentSwitcher).current = f"tab-{tab}"
+        if held:
+            self.focus_view()
+
+    def mark(self, tabs: frozenset[str]) -> None:
+        """Make the names of these tabs stand out."""
+        self.query_one(TabBar).marked = tabs
+
+    def focus_view(self) -> None:
+        """Give the focus to the open tab."""
+        focus_into(self.views[self.tab])
+
+
+def focus_into(widget: Widget) -> None:
+    """Focus a widget, or the first one inside it that takes the focus."""
+    candidates: Sequence[Widget] = [widget, *widget.query(Widget)]
+    for candidate in candidates:
+        if candidate.focusable and candidate.display:
+            candidate.focus()
+            return

@@ -1,0 +1,40 @@
+"""A framed part of the dashboard whose title is text, never markup."""
+
+from typing import ClassVar
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+
+class Pane(Vertical):
+    """A frame that lights up while something in it has the focus."""
+
+    ALLOW_SELECT: ClassVar[bool] = False
+    DEFAULT_CSS = """
+    Pane {
+        border: round $border-blurred;
+        border-title-color: $foreground;
+        border-title-style: bold;
+        border-subtitle-color: $text-muted;
+        background: $surface;
+    }
+    Pane:focus-within { border: round $border; border-title-color: $primary; }
+    """
+
+    def __init__(self, *children: Widget, title: str = "", id: str) -> None:  # noqa: A002
+        super().__init__(*children, id=id)
+        self.title = Content(title)
+
+    def on_mount(self) -> None:
+        """Show the title."""
+        self.show_title(self.title)
+
+    def show_title(self, title: Content) -> None:
+        """Write ``title`` into the frame."""
+        self.title = title
+        self.border_title = title
+
+    def show_subtitle(self, text: str) -> None:
+        """Write ``text`` into the lower edge of the frame."""
+        self.border_subtitle = Content(text)
