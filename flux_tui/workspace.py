@@ -26,8 +26,7 @@ def open_engine(
 
     ``trace`` is told every event too. Raises ``StorageError`` when a folder cannot be made.
     """
-    make_folder(settings.db.parent)
-    make_folder(settings.trace.parent)
+    make_folders(settings)
     file = JsonFileTraceSink(settings.trace)
     return FluxEngine(
         storage=SQLiteStorage(settings.db),
@@ -42,6 +41,12 @@ def open_engine(
 def open_for_looking(settings: Settings) -> FluxEngine:
     """Return an engine that reads the project's store and creates, migrates and writes nothing."""
     return FluxEngine(storage=SQLiteStorage(settings.db, read_only=True))
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the folders of the store and the trace. Raises ``StorageError``."""
+    make_folder(settings.db.parent)
+    make_folder(settings.trace.parent)
 
 
 def make_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from flux_tui.cli.definitions import workflow_paths
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, settings_with
 from flux_tui.settings import STANDARD_INPUT, Settings
+from flux_tui.workspace import make_folders
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +43,8 @@ def dev(
     elif settings.trace == STANDARD_INPUT:
         raise UsageError("--trace - shows a trace from standard input, and nothing else: leave the paths out")
     searched = [] if trace_only else workflow_paths(paths, settings)
+    if not trace_only and not read_only:
+        make_folders(settings)
     from flux_tui.app import run_dashboard  # noqa: PLC0415 - Textual is for this command only
 
     raise typer.Exit(run_dashboard(settings, searched, trace_only=trace_only, read_only=read_only))

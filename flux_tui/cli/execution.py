@@ -1,18 +1,22 @@
 """Carrying out a verb of the engine in the foreground: progress, result, exit code."""
 
 import asyncio
+import itertools
 import json
 import shlex
+import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 from flux_engine import FluxConsoleLogger, FluxEngine, FluxResult
 from flux_tui.cli.errors import INTERRUPTED, RUN_FAILED
 from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.progress import Progress
-from flux_tui.cli.terminal import Look, look_of
+from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import error_lines
 from flux_tui.model.text import duration_text
 from flux_tui.settings import Settings
@@ -21,29 +25,78 @@ from flux_tui.workspace import open_engine
 Verb = Callable[[FluxEngine], Awaitable[FluxResult[Any]]]
 
 
-def carry_out(verb: Verb, settings: Settings, *, data: TextIO, as_json: bool, where: tuple[str, ...]) -> int:
-    """Run a verb that gives a result; show its progress on standard error and its result on ``data``.
+class Foreground:
+    """A command that runs user code: its settings, its progress, and the stream for its data."""
 
-    ``where`` are the arguments that find the workflow again, for the commands that are suggested.
-    Returns the exit code. Ctrl-C interrupts the run, which can be resumed.
-    """
+    def __init__(self, settings: Settings, look: Look, progress: Progress, data: TextIO) -> None:
+        self.settings = settings
+        self.data = data
+        self._look = look
+        self._progress = progress
+
+    def carry_out(self, verb: Verb, *, as_json: bool, where: tuple[str, ...]) -> int:
+        """Run a verb that gives a result; show its progress, then its result.
+
+        ``where`` are the arguments that find the workflow again, for the commands that are suggested.
+        Returns the exit code. Ctrl-C interrupts the run, which can be resumed.
+        """
+        try:
+            with self._progress.moving():
+                result = asyncio.run(self._in_engine(verb))
+        except KeyboardInterrupt:
+            self._tell(self._interruption(where))
+            return INTERRUPTED
+        self._tell(_outcome(result, self._look, where))
+        _write_result(result, self.data, as_json=as_json)
+        return RUN_FAILED if result.status == "failed" else 0
+
+    async def _in_engine(self, verb: Verb) -> FluxResult[Any]:
+        with self._answering_ctrl_c():
+            async with open_engine(self.settings, trace=self._progress, logger=FluxConsoleLogger()) as engine:
+                return await verb(engine)
+
+    @contextmanager
+    def _answering_ctrl_c(self) -> Iterator[None]:
+        """Say at once that Ctrl-C was heard: a handler that blocks may keep it from having an effect."""
+        interrupt = signal.getsignal(signal.SIGINT)  # asyncio's: cancels the task, the second time raises
+
+        heard = itertools.count()
+
+        def answer(number: int, frame: FrameType | None) -> None:
+            if next(heard) == 0:
+                self._tell(["interrupting; Ctrl-C again to stop at once"])
+            if callable(interrupt):
+                interrupt(number, frame)
+
+        signal.signal(signal.SIGINT, answer)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        self._progress.write("".join(f"{line}\n" for line in lines))
+
+    def _interruption(self, where: tuple[str, ...]) -> list[str]:
+        run_id = self._progress.run_id
+        if run_id is None:
+            return ["interrupted before the run began"]
+        if self._progress.ended:
+            return [f"the run had ended before it could be interrupted: flux runs show {run_id}"]
+        step = next(iter(self._progress.running), None)
+        return [
+            f"{self._look.glyph('interrupted')} interrupted{f' at {step}' if step else ''}",
+            f"what is done is kept; go on with it: {_command('resume', run_id, where)}",
+        ]
+
+
+@contextmanager
+def foreground(settings: Settings) -> Iterator[Foreground]:
+    """Prepare for user code: from here on, what it prints goes to standard error, above the progress."""
     look = look_of(sys.stderr, ascii_only=settings.ascii)
-    narration = sys.stderr
-    progress = Progress(narration, look, live=narration.isatty())
-    try:
-        with progress.shown():
-            result = asyncio.run(_in_engine(verb, settings, progress))
-    except KeyboardInterrupt:
-        return _interrupted(progress, look, narration, where)
-    lines = _outcome(result, look, where)
-    narration.write("\n".join(lines) + "\n")
-    _write_result(result, data, as_json=as_json)
-    return RUN_FAILED if result.status == "failed" else 0
-
-
-async def _in_engine(verb: Verb, settings: Settings, progress: Progress) -> FluxResult[Any]:
-    async with open_engine(settings, trace=progress, logger=FluxConsoleLogger()) as engine:
-        return await verb(engine)
+    progress = Progress(sys.stderr, look, live=sys.stderr.isatty())
+    with user_code_prints_to_stderr() as data, progress.shown():
+        yield Foreground(settings, look, progress, data)
 
 
 def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...]) -> list[str]:
@@ -88,13 +141,3 @@ def finding_again(
     options = [("--target", target), *(("--workflows", path) for path in workflows or ())]
     options += [("--db", db), ("--trace", trace)]
     return tuple(str(part) for name, value in options if value is not None for part in (name, value))
-
-
-def _interrupted(progress: Progress, look: Look, narration: TextIO, where: tuple[str, ...]) -> int:
-    step = next(iter(progress.running), None)
-    narration.write(f"{look.glyph('interrupted')} interrupted{f' at {step}' if step else ''}\n")
-    if progress.run_id is not None:
-        command = _command("resume", progress.run_id, where)
-        narration.write(f"nothing that is done is lost; go on with it: {command}\n")
-    narration.flush()
-    return INTERRUPTED

@@ -18,15 +18,20 @@ from flux_tui.model.text import cut, duration_text, printable
 
 FRAME_SECONDS: Final = 0.1
 _SPINNER: Final = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
+_ENDS: Final = (EventType.WORKFLOW_COMPLETE, EventType.WORKFLOW_ERROR, EventType.WORKFLOW_CANCEL)
 _ERASE: Final = "\r\x1b[2K"
 
 
 class Progress:
-    """A trace sink that tells what happens. ``run_id`` and ``running`` are what it has learnt so far."""
+    """A trace sink that tells what happens.
+
+    ``run_id``, ``running`` (the steps under way) and ``ended`` are what it has learnt so far.
+    """
 
     def __init__(self, stream: TextIO, look: Look, *, live: bool) -> None:
         self.run_id: str | None = None
-        self.running: dict[str, tuple[float, TraceEvent]] = {}
+        self.running: dict[str, tuple[float, str]] = {}
+        self.ended = False
         self._stream = stream
         self._look = look
         self._live = live
@@ -56,31 +61,41 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Keep the moving line moving, and what handlers print above it."""
+        """Keep what user code prints above the moving line."""
+        before = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = _Above(self, self._stream)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._erase()
+                self._finish_foreign_line()
+            sys.stdout, sys.stderr = before
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Draw the moving line, if this is a terminal."""
         if not self._live:
             yield
             return
-        before = sys.stdout, sys.stderr
         over = threading.Event()
         ticker = threading.Thread(target=self._tick, args=(over,), name="flux-progress", daemon=True)
-        sys.stdout = sys.stderr = _Above(self, self._stream)
         ticker.start()
         try:
             yield
         finally:
             over.set()
             ticker.join()
-            with self._lock:
-                self._erase()
-                self._finish_foreign_line()
-            sys.stdout, sys.stderr = before
 
     def _remember(self, event: TraceEvent) -> None:
         if event.step_name is None:
-            if event.type != EventType.WORKFLOW_START:
+            self.ended = event.type in _ENDS
+            if self.ended:
                 self.running.clear()
         elif event.type == EventType.STEP_START:
-            self.running[event.step_name] = (time.monotonic(), event)
+            self.running[event.step_name] = (time.monotonic(), _tried(event))
+        elif event.type == EventType.STEP_RETRY:
+            self.running[event.step_name] = (time.monotonic(), "waiting for the next attempt")
         elif event.type in (EventType.STEP_COMPLETE, EventType.STEP_ERROR, EventType.STEP_SKIPPED):
             self.running.pop(event.step_name, None)
 
@@ -131,8 +146,8 @@ class Progress:
         signs = _SPINNER[self._look.ascii]
         now = time.monotonic()
         steps = "   ".join(
-            f"{printable(name):<20} {duration_text((now - since) * 1000)}  {_tried(event)}".rstrip()
-            for name, (since, event) in self.running.items()
+            f"{printable(name):<20} {duration_text((now - since) * 1000)}  {note}".rstrip()
+            for name, (since, note) in self.running.items()
         )
         return "  " + self._look.toned(cut(f"{signs[frame % len(signs)]} {steps}", width() - 3), "accent")
 

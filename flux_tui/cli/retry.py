@@ -9,11 +9,10 @@ from flux_engine import FluxEngine, FluxResult, RetryPlan
 from flux_engine.execution import WorkflowState
 from flux_tui.cli.definitions import workflow_named
 from flux_tui.cli.errors import UsageError
-from flux_tui.cli.execution import carry_out, finding_again
+from flux_tui.cli.execution import finding_again, foreground
 from flux_tui.cli.json_input import read_json_object
 from flux_tui.cli.lookup import in_store, run_of
 from flux_tui.cli.options import Db, Json, Retries, RunId, Target, Trace, Workflows, Yes, settings_with
-from flux_tui.cli.terminal import user_code_prints_to_stderr
 from flux_tui.cli.texts import plan_lines
 
 
@@ -43,7 +42,7 @@ def retry(
     scope: Literal["only", "downstream"] = "only" if only else "downstream"
     state = run_of(settings, run)
     start = step or failed_step(state)
-    with user_code_prints_to_stderr() as out:
+    with foreground(settings) as session:
         workflow = workflow_named(state.name, target=target, paths=workflows, settings=settings)
 
         async def preview(engine: FluxEngine) -> RetryPlan:
@@ -56,7 +55,7 @@ def retry(
         typer.echo("\n".join(plan_lines(plan)), err=True)
         confirm(plan, yes=yes)
         where = finding_again(target, workflows, db, trace)
-        code = carry_out(retried, settings, data=out, as_json=as_json, where=where)
+        code = session.carry_out(retried, as_json=as_json, where=where)
     raise typer.Exit(code)
 
 
@@ -73,14 +72,14 @@ def resume(
     """Go on with a run that was interrupted, from its first step that is not done."""
     settings = settings_with(db=db, trace=trace, default_retries=retries)
     state = run_of(settings, run)
-    with user_code_prints_to_stderr() as out:
+    with foreground(settings) as session:
         workflow = workflow_named(state.name, target=target, paths=workflows, settings=settings)
 
         async def resumed(engine: FluxEngine) -> FluxResult[Any]:
             return await engine.resume(workflow, state.id)
 
         where = finding_again(target, workflows, db, trace)
-        code = carry_out(resumed, settings, data=out, as_json=as_json, where=where)
+        code = session.carry_out(resumed, as_json=as_json, where=where)
     raise typer.Exit(code)
 
 

@@ -6,10 +6,9 @@ import typer
 
 from flux_engine import FluxEngine, FluxResult
 from flux_tui.cli.definitions import target_at
-from flux_tui.cli.execution import carry_out, finding_again
+from flux_tui.cli.execution import finding_again, foreground
 from flux_tui.cli.json_input import read_json
 from flux_tui.cli.options import Db, Json, Retries, Trace, settings_with
-from flux_tui.cli.terminal import user_code_prints_to_stderr
 from flux_tui.runner.collect import Workflow
 
 
@@ -40,7 +39,7 @@ def run(
     """
     settings = settings_with(db=db, trace=trace, default_retries=retries)
     given = None if input_json is None else read_json("--input", input_json)
-    with user_code_prints_to_stderr() as data:
+    with foreground(settings) as session:
         workflow = target_at(target).workflow
         value = default_input(workflow) if input_json is None else given
 
@@ -48,7 +47,7 @@ def run(
             return await engine.execute(workflow, value, run_id=run_id)
 
         where = finding_again(target, None, db, trace)
-        code = carry_out(execute, settings, data=data, as_json=as_json, where=where)
+        code = session.carry_out(execute, as_json=as_json, where=where)
     raise typer.Exit(code)
 
 

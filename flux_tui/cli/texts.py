@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def workflow_lines(description: Mapping[str, Any], look: Look) -> list[str]:
     lines = [printable(description["name"]), "", "Steps"]
     names = max(len(printable(step["name"])) for step in steps)
     lines += [_definition_line(step, names) for step in steps]
-    lines += ["", "Edges", *_edge_lines(description["edges"], look)] if description["edges"] else []
+    lines += ["", "Flow", *_flow_lines(steps, description["edges"], look)]
     for title, key in (("Input", "input_schema"), ("Data", "data_schema")):
         schema = description.get(key)
         lines += ["", title, *_indented(_schema_lines(schema))] if schema else []
@@ -131,11 +132,18 @@ def _definition_line(step: Mapping[str, Any], names: int) -> str:
     return f"  {step['index'] + 1:>2}  {name}  {about}".rstrip()
 
 
-def _edge_lines(edges: Iterable[Sequence[str]], look: Look) -> list[str]:
-    targets: dict[str, list[str]] = {}
-    for start, end in edges:
-        targets.setdefault(start, []).append(end)
-    return [f"  {start} {look.sign('→', '->')} {', '.join(ends)}" for start, ends in targets.items()]
+def _flow_lines(steps: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[str]], look: Look) -> list[str]:
+    """Return the steps as one chain with its branches in brackets; edge by edge when they are no chain."""
+    arrow = look.sign(" → ", " -> ")
+    pairs = [(start, end) for start, end in edges]
+    depth = dict.fromkeys((step["name"] for step in steps), 0)
+    for name in depth:  # in the order of declaration every step comes after those before it
+        depth[name] = 1 + max((depth[start] for start, end in pairs if end == name), default=-1)
+    layers = [[name for name, at in depth.items() if at == level] for level in range(max(depth.values()) + 1)]
+    chained = {(start, end) for before, after in pairwise(layers) for start in before for end in after}
+    if chained != set(pairs):
+        return [f"  {start}{arrow}{end}" for start, end in pairs]
+    return ["  " + arrow.join(f"( {' | '.join(layer)} )" if len(layer) > 1 else layer[0] for layer in layers)]
 
 
 def _schema_lines(schema: Mapping[str, Any]) -> list[str]:

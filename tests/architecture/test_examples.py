@@ -71,7 +71,20 @@ def test_the_thumbnails_are_real(tmp_path):
         assert max(picture.size) == 64
 
 
-def test_every_workflow_has_a_name_of_its_own(tmp_path):
-    """Runs are told apart by the workflow's name."""
-    names = [flux(tmp_path, "describe", str(example))[1]["name"] for example in EXAMPLES]
-    assert len(set(names)) == len(names)
+def test_the_folder_loads_as_a_whole():
+    """The dashboard opens on the folder: each module loads, and no two workflows share a name."""
+    code = """
+import json
+from pathlib import Path
+from flux_tui.runner.loader import load_modules
+loaded = load_modules([Path("examples")], root=Path.cwd())
+print(json.dumps({
+    "problems": [str(module.problem) for module in loaded.modules if module.problem],
+    "modules": [module.path for module in loaded.modules],
+    "workflows": list(loaded.workflows),
+}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["problems"] == []
+    assert len(found["workflows"]) == len(found["modules"]) == len(EXAMPLES)

@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -350,20 +349,6 @@ def test_an_unknown_command_is_told(shop):
     done = flux(shop, "rnu")
     assert done.returncode == 2
     assert "rnu" in done.stderr
-
-
-def test_a_locked_store_is_told(shop):
-    """Another program that keeps the database locked leads to a message, not a traceback."""
-    order(shop)
-    other = sqlite3.connect(shop / ".flux/flux.db", isolation_level=None)
-    try:
-        other.execute("BEGIN EXCLUSIVE")
-        done = order(shop, run_id="r2")
-    finally:
-        other.close()
-    assert done.returncode == 2
-    assert "flux.db" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def wait_until(condition, seconds=30.0):
