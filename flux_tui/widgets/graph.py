@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.geometry import Region, Size, Spacing
 from textual.message import Message
 from textual.reactive import reactive
@@ -23,7 +22,7 @@ from textual.widget import Widget
 
 from flux_tui.model.layout import Box, Layout, Mode
 from flux_tui.model.layouts import AUTO, Layouts
-from flux_tui.widgets.graph_canvas import Canvas, Scene, edge_style, with_hints
+from flux_tui.widgets.graph_canvas import Canvas, Scene, edge_style, toward_background, with_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from flux_tui.model.run import GraphSpec, RunView, StepView
 
 MOST_BOX_ROWS = 17
-BORDER_BLEND = 0.45
 BOLD = Style(bold=True)
 PAN_MARGIN = Spacing(0, 6, 0, 6)
 
@@ -136,6 +134,7 @@ class StepGraph(ScrollView, can_focus=True):
         self._asked_for = Mode.BOXES
         self._steps: dict[str, StepView] = {}
         self._edge_styles: list[str] = []
+        self._window = (0, 0)
         self._strips: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
         self._now = 0.0
@@ -295,10 +294,15 @@ class StepGraph(ScrollView, can_focus=True):
                 width, self._style("blank")
             )
         if row < self._layout.height:
+            if self._window != (scroll_x, width):
+                self._window = scroll_x, width
+                self._strips.clear()
             if row not in self._strips:
-                segments = self._canvas.row(self._scene, row, self._edge_styles, self._style, width)
-                self._strips[row] = Strip(segments)
-            strip = self._strips[row].crop_extend(scroll_x, scroll_x + width, self._style("blank"))
+                segments = self._canvas.row(self._scene, row, self._edge_styles, self._style, self._window)
+                self._strips[row] = Strip(segments).crop_extend(
+                    scroll_x, scroll_x + width, self._style("blank")
+                )
+            strip = self._strips[row]
         else:
             strip = Strip.blank(width, self._style("blank"))
         hint_row = min(self._layout.height - scroll_y, self.size.height - 1)
@@ -316,20 +320,13 @@ class StepGraph(ScrollView, can_focus=True):
             return self.rich_style
         kind, _, status = name.partition("-")
         if kind == "border":
-            return self._blended(self._style(status))
+            return toward_background(self._style(status))
         if kind == "selected" and status:
             return self._style(status) + BOLD
         known = f"step-graph--{'suspended' if name == 'paused' else name}"
         return self.get_component_rich_style(
             known if known in self.COMPONENT_CLASSES else "step-graph--pending"
         )
-
-    def _blended(self, style: Style) -> Style:
-        """Return the colour of a status as a border has it, nearer to the background."""
-        if style.color is None or style.bgcolor is None:
-            return style
-        front, back = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
-        return style + Style(color=front.blend(back, BORDER_BLEND).rich_color)
 
     def _repaint(self) -> None:
         self._strips.clear()

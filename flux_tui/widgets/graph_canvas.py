@@ -9,6 +9,7 @@ from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.strip import Strip
 
 from flux_tui.model.captions import (
@@ -32,6 +33,7 @@ PLAIN_LIGHT, PLAIN_HEAVY = "+-+|++", "#=####"
 PLAIN = str.maketrans("─│╭╮╰╯┬┴├┤┼▶…▸", "-|+++++++++>~>")
 LOUD = frozenset({"failed", "running", "waiting", "interrupted", "suspended", "paused"})
 QUIET = frozenset({"pending", "skipped", "cancelled"})
+BORDER_BLEND = 0.45
 WORD_CELLS = 11
 TIME_CELLS = 9
 TRIES_CELLS = 5
@@ -64,6 +66,14 @@ def edge_style(edges: Edges, status: Callable[[str], str]) -> str:
     return "edge"
 
 
+def toward_background(style: Style) -> Style:
+    """Return a colour as a border has it: nearer to the background, so that the text stands out."""
+    if style.color is None or style.bgcolor is None:
+        return style
+    front, back = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+    return style + Style(color=front.blend(back, BORDER_BLEND).rich_color)
+
+
 class Canvas:
     """Paints rows of a scene. ``edge_styles`` has the style of each of the layout's edges."""
 
@@ -78,18 +88,26 @@ class Canvas:
                 for edge in stroke.edges:
                     self.rows_of_edge.setdefault(edge, set()).add(row)
 
-    def row(self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, width: int) -> list[Segment]:
-        """Return the segments of one row; a list uses ``width`` cells, a graph as many as it has."""
+    def row(
+        self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, window: tuple[int, int]
+    ) -> list[Segment]:
+        """Return the segments of one row, from its beginning to the end of the visible ``(start, width)``."""
+        start, width = window
         if scene.layout.mode is Mode.LIST:
-            return list(_list_row(scene, self._boxes[y][0], styles, width))
+            return _list_row(scene, self._boxes[y][0], styles, width)
         pieces: list[tuple[int, list[Segment]]] = []
         for stroke in scene.layout.strokes[y]:
-            names = {edge_styles[edge] for edge in stroke.edges}
-            name = next(name for name in ("edge-taken", "edge", "edge-skipped") if name in names)
-            text = stroke.text.translate(PLAIN) if scene.ascii else stroke.text
-            pieces.append((stroke.x, [Segment(text, styles(name))]))
+            if stroke.x < start + width and stroke.x + len(stroke.text) > start:
+                names = {edge_styles[edge] for edge in stroke.edges}
+                name = next(name for name in ("edge-taken", "edge", "edge-skipped") if name in names)
+                text = stroke.text.translate(PLAIN) if scene.ascii else stroke.text
+                pieces.append((stroke.x, [Segment(text, styles(name))]))
         draw = _box_row if scene.layout.mode is Mode.BOXES else _compact_row
-        pieces += [(box.x, list(draw(scene, box, y - box.y, styles))) for box in self._boxes[y]]
+        pieces += [
+            (box.x, list(draw(scene, box, y - box.y, styles)))
+            for box in self._boxes[y]
+            if box.x < start + width and box.x + box.width > start
+        ]
         return list(_side_by_side(pieces, styles("blank")))
 
 
@@ -167,28 +185,26 @@ def _compact_row(scene: Scene, box: Box, _line: int, styles: Styles) -> Iterator
     yield Segment("]" if selected else " ", edge if selected else styles("blank"))
 
 
-def _list_row(scene: Scene, box: Box, styles: Styles, width: int) -> Iterator[Segment]:
+def _list_row(scene: Scene, box: Box, styles: Styles, width: int) -> list[Segment]:
+    """Return a row of the list; what went wrong or why a step was skipped takes the room that is left."""
     step, status = scene.steps.get(box.name), scene.status(box.name)
-    selected = scene.selected == box.name
-    marker = (">" if scene.ascii else "▸") if selected else " "
-    branched = any(other.bracket for other in scene.layout.boxes)
-    bracket = box.bracket.translate(PLAIN) if scene.ascii else box.bracket
     quiet = styles("caption-quiet" if status in QUIET else "caption")
-    cells = [
-        (marker + " ", styles("selected")),
-        ((bracket or " ") + " " if branched else "", styles("edge")),
-    ]
-    yield from (Segment(text, style) for text, style in cells if text)
-    yield from _title(scene, box, scene.layout.width + 2, styles)
+    marker = "▸ " if scene.selected == box.name else "  "
+    row = [Segment(marker, styles("selected"))]
+    if any(other.bracket for other in scene.layout.boxes):
+        row.append(Segment(f"{box.bracket or ' '} ", styles("edge")))
+    row += _title(scene, box, scene.layout.width + 2, styles)
     time = "" if step is None else elapsed_text(step, scene.now)
     tries = "" if step is None else tries_text(step)
-    commit = f"{COMMIT_MARK[scene.ascii]} commit" if box.node.commit else ""
-    yield Segment("  " + fit(status_word(status), WORD_CELLS), styles(status))
-    yield Segment(" " * max(TIME_CELLS - len(time), 0) + time, quiet)
-    yield Segment("  " + fit(tries, TRIES_CELLS), quiet)
+    row.append(Segment("  " + fit(status_word(status), WORD_CELLS), styles(status)))
+    row.append(Segment(f"{time:>{TIME_CELLS}}  {fit(tries, TRIES_CELLS)}", quiet))
     if any(other.node.commit for other in scene.layout.boxes):
-        yield Segment(" " + fit(commit, COMMIT_CELLS), quiet)
-    used = scene.layout.width + 2 + 2 + 2 * branched + 2 + WORD_CELLS + TIME_CELLS + 2 + TRIES_CELLS + 11
+        commit = f"{COMMIT_MARK[scene.ascii]} commit" if box.node.commit else ""
+        row.append(Segment(" " + fit(commit, COMMIT_CELLS), quiet))
+    room = width - sum(segment.cell_length for segment in row) - 2
     note = remark(step)
-    if note and width - used > 0:
-        yield Segment("  " + fit(note, width - used), styles("failed" if status == "failed" else "caption"))
+    if note and room > 0:
+        row.append(Segment("  " + fit(note, room), styles("failed" if status == "failed" else "caption")))
+    if scene.ascii:
+        return [Segment(segment.text.translate(PLAIN), segment.style) for segment in row]
+    return row
