@@ -20,7 +20,7 @@ from flux_tui.runner.collect import Workflow
 from flux_tui.runner.config import RunnerConfig, decode_config
 from flux_tui.runner.loader import load_modules
 from flux_tui.runner.mailbox import Commands, Reports, exit_after
-from flux_tui.runner.messages import PROTOCOL, Hello, Load, Loaded, Loading, Output, Stop
+from flux_tui.runner.messages import PROTOCOL, Command, Hello, Load, Loaded, Loading, Output, Stop
 from flux_tui.runner.service import RunnerService
 from flux_tui.runner.sources import install_finder
 from flux_tui.runner.streams import capture_descriptors, capture_logging, capture_streams, follow_threads
@@ -110,7 +110,7 @@ class _Runner:
         self._reports.send(Output(stream=stream, text=text))
 
 
-def _call(loop: asyncio.AbstractEventLoop, service: RunnerService, command: object) -> None:
+def _call(loop: asyncio.AbstractEventLoop, service: RunnerService, command: Command) -> None:
     loop.call_soon_threadsafe(service.take, command)
 
 

@@ -6,12 +6,14 @@ in ``type``. ``PROTOCOL`` is the version: the runner states it in its first repo
 refuses another one.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
 
 PROTOCOL = 1
+
+Scope = Literal["downstream", "only"]
 
 
 class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
@@ -21,7 +23,7 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
 # Commands: dashboard → runner
 
 
-class Load(Message):
+class Load(Message, frozen=True, kw_only=True):
     """Import the workflow modules. Sent once: a runner loads the user's code a single time.
 
     ``skip`` are modules that must not be imported, because they ended a runner when it tried.
@@ -31,7 +33,7 @@ class Load(Message):
     skip: list[str] = field(default_factory=list)
 
 
-class Run(Message):
+class Run(Message, frozen=True, kw_only=True):
     """Start a run of a workflow; answered by ``Started`` or ``Refused``, and later by ``Ended``."""
 
     request: int
@@ -40,21 +42,21 @@ class Run(Message):
     run_id: str | None = None
 
 
-class Retry(Message):
+class Retry(Message, frozen=True, kw_only=True):
     """Retry a run from a step; answered like ``Run``. ``data`` is merged over the restored data."""
 
     request: int
     workflow: str
     run_id: str
     step: str
-    scope: str = "downstream"
+    scope: Scope = "downstream"
     data: dict[str, Any] | None = None
     ignore_when: bool = False
     keep_commits: bool = False
     allow_changed: bool = False
 
 
-class Resume(Message):
+class Resume(Message, frozen=True, kw_only=True):
     """Go on with a run from its first step that is not done; answered like ``Run``."""
 
     request: int
@@ -63,21 +65,21 @@ class Resume(Message):
     allow_changed: bool = False
 
 
-class PreviewRetry(Message):
+class PreviewRetry(Message, frozen=True, kw_only=True):
     """Ask what a retry would do; answered by ``Plan`` or ``Refused``."""
 
     request: int
     workflow: str
     run_id: str
     step: str
-    scope: str = "downstream"
+    scope: Scope = "downstream"
 
 
-class Drain(Message):
+class Drain(Message, frozen=True, kw_only=True):
     """Take no new work, finish the runs in hand, then exit."""
 
 
-class Stop(Message):
+class Stop(Message, frozen=True, kw_only=True):
     """Stop at the next step boundary and exit; after ``grace`` seconds exit in any case."""
 
     grace: float = 2.0
@@ -86,7 +88,7 @@ class Stop(Message):
 # Reports: runner → dashboard
 
 
-class Hello(Message):
+class Hello(Message, frozen=True, kw_only=True):
     """The first line of every runner."""
 
     protocol: int
@@ -124,13 +126,13 @@ class ModuleInfo(Struct, frozen=True, kw_only=True):
     milliseconds: float = 0.0
 
 
-class Loading(Message):
+class Loading(Message, frozen=True, kw_only=True):
     """The import of a module begins. Tells which one it was, when nothing more is heard."""
 
     path: str
 
 
-class Loaded(Message):
+class Loaded(Message, frozen=True, kw_only=True):
     """All modules were tried. ``files`` are the project's files that the modules imported."""
 
     modules: list[ModuleInfo]
@@ -138,14 +140,14 @@ class Loaded(Message):
     milliseconds: float
 
 
-class Started(Message):
+class Started(Message, frozen=True, kw_only=True):
     """The run exists and moves."""
 
     request: int
     run_id: str
 
 
-class Ended(Message):
+class Ended(Message, frozen=True, kw_only=True):
     """The run ended, paused, was suspended, or was handed back: ``interrupted``, with its ``error``."""
 
     request: int
@@ -154,7 +156,7 @@ class Ended(Message):
     error: str = ""
 
 
-class Refused(Message):
+class Refused(Message, frozen=True, kw_only=True):
     """What was asked for cannot be done. ``problems`` are ``[location, message]`` pairs of bad input."""
 
     request: int
@@ -163,21 +165,21 @@ class Refused(Message):
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Plan(Message):
+class Plan(Message, frozen=True, kw_only=True):
     """The plan of a retry: a ``RetryPlan`` as JSON."""
 
     request: int
     plan: dict[str, Any]
 
 
-class Output(Message):
+class Output(Message, frozen=True, kw_only=True):
     """Text that user code printed outside any step."""
 
     stream: str
     text: str
 
 
-class Blocked(Message):
+class Blocked(Message, frozen=True, kw_only=True):
     """A handler keeps the runner's event loop from turning; ``seconds`` 0 says that it turns again."""
 
     seconds: float

@@ -26,6 +26,7 @@ from flux_tui.runner.messages import (
     Resume,
     Retry,
     Run,
+    Scope,
     Started,
 )
 from flux_tui.runner.pool_events import (
@@ -117,7 +118,7 @@ class RunnerPool:
         run_id: str,
         step: str,
         *,
-        scope: str = "downstream",
+        scope: Scope = "downstream",
         data: dict[str, Any] | None = None,
         ignore_when: bool = False,
         keep_commits: bool = False,
@@ -145,7 +146,7 @@ class RunnerPool:
         return await self._begin(workflow, number, command)
 
     async def preview_retry(
-        self, workflow: str, run_id: str, step: str, *, scope: str = "downstream"
+        self, workflow: str, run_id: str, step: str, *, scope: Scope = "downstream"
     ) -> dict[str, Any]:
         """Return what a retry would do: a ``RetryPlan`` as a dict."""
         number = next(self._requests)
@@ -221,11 +222,11 @@ class RunnerPool:
         """Wait for the end of a load. One that takes long is given up for a newer request."""
         again = asyncio.ensure_future(self._wanted.wait())
         try:
-            await asyncio.wait({loaded, again}, timeout=STILL_LOADING_SECONDS, return_when="FIRST_COMPLETED")
+            await _first(loaded, again, timeout=STILL_LOADING_SECONDS)
             if not loaded.done() and not again.done():
                 waited = time.monotonic() - member.since
                 self._emit(StillLoading(path=member.loading_path, seconds=waited))
-                await asyncio.wait({loaded, again}, return_when="FIRST_COMPLETED")
+                await _first(loaded, again)
             if not loaded.done():
                 chance = ABANDON_SECONDS - (time.monotonic() - member.since)
                 await asyncio.wait({loaded}, timeout=max(0.0, chance))
@@ -358,3 +359,7 @@ class RunnerPool:
         else:
             self._quick_deaths += 1
         return self._quick_deaths < MAX_QUICK_DEATHS
+
+
+async def _first(*futures: "asyncio.Future[Any]", timeout: float | None = None) -> None:  # noqa: ASYNC109
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 FRESH_SECONDS = 2.5
 LIBRARY_PARTS = frozenset({"site-packages", "dist-packages"})
@@ -22,7 +23,7 @@ LIBRARY_PARTS = frozenset({"site-packages", "dist-packages"})
 class FreshSourceLoader(importlib.machinery.SourceFileLoader):
     """Loads a source file, and passes over compiled code that may be older than the source."""
 
-    def path_stats(self, path: str) -> "dict[str, float]":  # type: ignore[override]
+    def path_stats(self, path: str) -> "dict[str, float]":
         """Return time and size of the source; raise ``OSError``, which means none, for a young file."""
         stats = super().path_stats(path)
         if time.time() - stats["mtime"] < FRESH_SECONDS:
@@ -37,9 +38,9 @@ def install_finder() -> None:
         (FreshSourceLoader, importlib.machinery.SOURCE_SUFFIXES),
         (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
     ]
-    hook = importlib.machinery.FileFinder.path_hook(*details)  # type: ignore[arg-type]
+    hook = importlib.machinery.FileFinder.path_hook(*details)
 
-    def finder(folder: str) -> importlib.machinery.FileFinder:
+    def finder(folder: str) -> Any:
         if not is_user_file(folder + "/"):
             raise ImportError("a library's folder is left to the ordinary finder", path=folder)
         return hook(folder)

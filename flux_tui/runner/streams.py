@@ -158,7 +158,7 @@ def capture_streams(capture: Capture) -> None:
         else:
             capture.write("warning", text)
 
-    warnings.showwarning = show
+    warnings.showwarning = cast("Any", show)
 
 
 def capture_logging(capture: Capture) -> None:
@@ -199,7 +199,7 @@ def follow_threads() -> None:
         return submit(self, run)
 
     threading.Thread.start = start_marked  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_marked  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = submit_marked  # type: ignore[method-assign,assignment]
 
 
 def _serves_a_pool(thread: threading.Thread) -> bool:
