@@ -132,8 +132,7 @@ def prepare_reader(connection: sqlite3.Connection, path: Path) -> None:
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema version of the file, 0 when it is empty."""
-    application, version = _number(connection, "application_id"), _number(connection, "user_version")
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    application, version, tables = _header(connection)
     if application == 0 and version == 0 and tables == 0:
         return 0
     if application != APPLICATION_ID:
@@ -147,6 +146,22 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
             "It was left as it is: upgrade flux-tui, or name another file for the store."
         )
     return version
+
+
+def _header(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return application id, schema version and number of tables, all of one moment.
+
+    Another process may be creating the store between one look and the next.
+    """
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")
+    try:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _number(connection, "application_id"), _number(connection, "user_version"), tables
+    finally:
+        if alone and connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def _use_wal(connection: sqlite3.Connection, path: Path, patience: float) -> None:
