@@ -26,13 +26,14 @@ Verb = Callable[[FluxEngine], Awaitable[FluxResult[Any]]]
 
 
 class Foreground:
-    """A command that runs user code: its settings, its progress, and the stream for its data."""
+    """A command that runs user code: it shows progress, asks, and writes the data that comes of it."""
 
     def __init__(self, settings: Settings, look: Look, progress: Progress, data: TextIO) -> None:
-        self.settings = settings
-        self.data = data
+        self._settings = settings
         self._look = look
         self._progress = progress
+        self._data = data
+        self.ask = progress.ask
 
     def carry_out(self, verb: Verb, *, as_json: bool, where: tuple[str, ...]) -> int:
         """Run a verb that gives a result; show its progress, then its result.
@@ -47,12 +48,14 @@ class Foreground:
             self._tell(self._interruption(where))
             return INTERRUPTED
         self._tell(_outcome(result, self._look, where))
-        _write_result(result, self.data, as_json=as_json)
+        _write_result(result, self._data, as_json=as_json)
         return RUN_FAILED if result.status == "failed" else 0
 
     async def _in_engine(self, verb: Verb) -> FluxResult[Any]:
         with self._answering_ctrl_c():
-            async with open_engine(self.settings, trace=self._progress, logger=FluxConsoleLogger()) as engine:
+            async with open_engine(
+                self._settings, trace=self._progress, logger=FluxConsoleLogger()
+            ) as engine:
                 return await verb(engine)
 
     @contextmanager

@@ -59,6 +59,13 @@ class Progress:
                 self._at_line_start = text.endswith("\n")
             return len(text)
 
+    def ask(self, question: str) -> bool:
+        """Ask a question on the terminal; anything but yes is no."""
+        self.write(f"{question} [y/N] ")
+        answer = sys.stdin.readline()
+        self._at_line_start = answer.endswith("\n")  # the terminal has echoed it
+        return answer.strip().lower() in ("y", "yes")
+
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Keep what user code prints above the moving line."""

@@ -1,6 +1,7 @@
 """``flux runs retry`` and ``flux runs resume``: going on with a run that failed or was interrupted."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import typer
@@ -53,7 +54,7 @@ def retry(
 
         plan = in_store(settings, preview)
         typer.echo("\n".join(plan_lines(plan)), err=True)
-        confirm(plan, yes=yes)
+        confirm(plan, session.ask, yes=yes)
         where = finding_again(target, workflows, db, trace)
         code = session.carry_out(retried, as_json=as_json, where=where)
     raise typer.Exit(code)
@@ -94,12 +95,12 @@ def failed_step(state: WorkflowState) -> str:
     raise UsageError(f"run {state.id} is {state.status}, no step failed. Name the one to start from: {steps}")
 
 
-def confirm(plan: RetryPlan, *, yes: bool) -> None:
+def confirm(plan: RetryPlan, ask: Callable[[str], bool], *, yes: bool) -> None:
     """Ask before a completed commit is repeated. Raises ``UsageError`` when there is nobody to ask."""
     if not plan.repeated_commits or yes:
         return
     commits = ", ".join(commit.step for commit in plan.repeated_commits)
     if not sys.stdin.isatty():
         raise UsageError(f"the retry would repeat completed commits: {commits}. Pass --yes to do so.")
-    if not typer.confirm(f"Repeat {commits}?", err=True):
+    if not ask(f"Repeat {commits}?"):
         raise UsageError("nothing was done")
