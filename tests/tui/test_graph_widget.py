@@ -178,6 +178,7 @@ async def test_only_a_running_step_is_animated():
         assert "2.5 s" in after[2]
         graph.run = run_of(BRANCHES, receive="completed", email="completed")
         assert not graph.animated
+        assert "12 ms" in text_of(graph).split("\n")[2]
 
 
 async def test_a_path_that_was_taken_is_drawn_differently():
@@ -205,6 +206,9 @@ async def test_a_wide_graph_says_what_lies_beyond_its_edges():
         assert "┃ ○ step-8" in text_of(app.step_graph)
         assert "◂ " in text_of(app.step_graph)
         assert "▸" not in text_of(app.step_graph)
+        app.step_graph.selected = "step-1"
+        await pilot.pause()
+        assert "┃ ○ step-1" in text_of(app.step_graph)
 
 
 async def test_a_low_pane_shows_compact_lines_and_v_a_list():
