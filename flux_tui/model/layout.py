@@ -19,7 +19,7 @@ from flux_tui.model.text import cut, printable
 
 NAME_CELLS = 22
 CAPTION_CELLS = 11
-TIGHT_CAPTION_CELLS = 8
+TIGHT_CAPTION_CELLS = 9
 LIST_NAME_CELLS = 36
 
 

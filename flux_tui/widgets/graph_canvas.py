@@ -92,16 +92,24 @@ class Canvas:
         self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, window: tuple[int, int]
     ) -> list[Segment]:
         """Return the segments of one row, from its beginning to the end of the visible ``(start, width)``."""
-        start, width = window
         if scene.layout.mode is Mode.LIST:
-            return _list_row(scene, self._boxes[y][0], styles, width)
+            row = _list_row(scene, self._boxes[y][0], styles, window[1])
+        else:
+            row = self._graph_row(scene, y, edge_styles, styles, window)
+        if scene.ascii:
+            return [Segment(segment.text.translate(PLAIN), segment.style) for segment in row]
+        return row
+
+    def _graph_row(
+        self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, window: tuple[int, int]
+    ) -> list[Segment]:
+        start, width = window
         pieces: list[tuple[int, list[Segment]]] = []
         for stroke in scene.layout.strokes[y]:
             if stroke.x < start + width and stroke.x + len(stroke.text) > start:
                 names = {edge_styles[edge] for edge in stroke.edges}
                 name = next(name for name in ("edge-taken", "edge", "edge-skipped") if name in names)
-                text = stroke.text.translate(PLAIN) if scene.ascii else stroke.text
-                pieces.append((stroke.x, [Segment(text, styles(name))]))
+                pieces.append((stroke.x, [Segment(stroke.text, styles(name))]))
         draw = _box_row if scene.layout.mode is Mode.BOXES else _compact_row
         pieces += [
             (box.x, list(draw(scene, box, y - box.y, styles)))
@@ -205,6 +213,4 @@ def _list_row(scene: Scene, box: Box, styles: Styles, width: int) -> list[Segmen
     note = remark(step)
     if note and room > 0:
         row.append(Segment("  " + fit(note, room), styles("failed" if status == "failed" else "caption")))
-    if scene.ascii:
-        return [Segment(segment.text.translate(PLAIN), segment.style) for segment in row]
     return row

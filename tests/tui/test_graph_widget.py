@@ -38,7 +38,7 @@ def run_of(spec, **statuses):
                 duration=12.0 if status in ("completed", "failed") else None,
                 tries=1,
                 max_tries=1,
-                reason="not wanted" if status == "skipped" else None,
+                reason="not wanted at all" if status == "skipped" else None,
                 error=ErrorInfo(type="ValueError", message="no") if status == "failed" else None,
             )
         )
@@ -149,7 +149,7 @@ async def test_each_status_has_a_glyph_and_words_of_its_own():
             "⊘ slack",
             "○ report",
             "12 ms",
-            "not wanted",
+            "not wanted…",
             "1.5 s",
             "◆ commit",
         ):
