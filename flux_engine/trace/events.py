@@ -41,8 +41,8 @@ class TraceEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_default
 
     ``meta`` by type:
 
-    - ``workflow:start`` of a run that goes on has ``{"resume": true}`` or ``{"retry": true}`` with ``fromStep``
-      (the step's name); a retry also ``scope``, ``runsAgain`` (names) and ``edit`` (changes merged over the
+    - ``workflow:start`` of a run that goes on has ``"resume": true`` or ``"retry": true``, and ``fromStep``
+      (a name); a retry also ``scope``, ``runsAgain`` (names) and ``edit`` (changes merged over the
       data before ``fromStep``);
     - ``workflow:pause`` has ``{"interrupted": true}`` when the run was let go in the middle;
     - ``step:complete`` has ``output``, what the handler returned;
