@@ -1,5 +1,7 @@
 """``flux dev`` and ``flux-tui``: the dashboard."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +45,10 @@ def dev(
     elif settings.trace == STANDARD_INPUT:
         raise UsageError("--trace - shows a trace from standard input, and nothing else: leave the paths out")
     searched = [] if trace_only else workflow_paths(paths, settings)
+    if settings.trace == STANDARD_INPUT:
+        leave_standard_input_to_the_trace()
+    elif not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise UsageError("the dashboard needs a terminal. Without one there are: flux run, flux runs list")
     if not trace_only and not read_only:
         make_folders(settings)
     from flux_tui.app import run_dashboard  # noqa: PLC0415 - Textual is for this command only
@@ -59,3 +65,20 @@ def check_trace(settings: Settings) -> None:
             pass
     except OSError as error:
         raise UsageError(f"--trace: {settings.trace} cannot be read: {error.strerror}") from None
+
+
+def leave_standard_input_to_the_trace() -> None:
+    """Read the keyboard from the terminal itself, so that ``sys.stdin`` can be a trace.
+
+    Raises ``UsageError`` when there is no trace on standard input, or no terminal.
+    """
+    if sys.stdin.isatty():
+        raise UsageError("--trace - reads a trace from standard input: pipe one in, or name a file")
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise UsageError("the dashboard needs a terminal to read the keyboard from") from None
+    trace = os.dup(0)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    sys.stdin = os.fdopen(trace, encoding="utf-8")

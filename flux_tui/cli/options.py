@@ -24,6 +24,12 @@ Workflows = Annotated[
     list[Path] | None,
     typer.Option("--workflows", metavar="PATH", help="Where to search for it. Default: as configured."),
 ]
+KeepCommits = Annotated[
+    bool, typer.Option("--keep-commits", help="Use the recorded results of completed commits.")
+]
+AllowChanged = Annotated[
+    bool, typer.Option("--allow-changed", help="Go on though earlier steps of the workflow have changed.")
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or its beginning.")]
 
 

@@ -13,7 +13,19 @@ from flux_tui.cli.errors import UsageError
 from flux_tui.cli.execution import finding_again, foreground
 from flux_tui.cli.json_input import read_json_object
 from flux_tui.cli.lookup import in_store, run_of
-from flux_tui.cli.options import Db, Json, Retries, RunId, Target, Trace, Workflows, Yes, settings_with
+from flux_tui.cli.options import (
+    AllowChanged,
+    Db,
+    Json,
+    KeepCommits,
+    Retries,
+    RunId,
+    Target,
+    Trace,
+    Workflows,
+    Yes,
+    settings_with,
+)
 from flux_tui.cli.texts import plan_lines
 
 
@@ -26,6 +38,8 @@ def retry(
         str | None,
         typer.Option("--data", metavar="JSON|@FILE|-", help="An object to merge over the data."),
     ] = None,
+    keep_commits: KeepCommits = False,
+    allow_changed: AllowChanged = False,
     yes: Yes = False,
     target: Target = None,
     workflows: Workflows = None,
@@ -47,10 +61,20 @@ def retry(
         workflow = workflow_named(state.name, target=target, paths=workflows, settings=settings)
 
         async def preview(engine: FluxEngine) -> RetryPlan:
-            return await engine.preview_retry(workflow, state.id, start, scope=scope)
+            return await engine.preview_retry(
+                workflow, state.id, start, scope=scope, keep_commits=keep_commits
+            )
 
         async def retried(engine: FluxEngine) -> FluxResult[Any]:
-            return await engine.retry_step(workflow, state.id, start, scope=scope, data=edit)
+            return await engine.retry_step(
+                workflow,
+                state.id,
+                start,
+                scope=scope,
+                data=edit,
+                keep_commits=keep_commits,
+                allow_changed=allow_changed,
+            )
 
         plan = in_store(settings, preview)
         typer.echo("\n".join(plan_lines(plan)), err=True)
@@ -63,6 +87,7 @@ def retry(
 def resume(
     run: RunId,
     *,
+    allow_changed: AllowChanged = False,
     target: Target = None,
     workflows: Workflows = None,
     db: Db = None,
@@ -77,7 +102,7 @@ def resume(
         workflow = workflow_named(state.name, target=target, paths=workflows, settings=settings)
 
         async def resumed(engine: FluxEngine) -> FluxResult[Any]:
-            return await engine.resume(workflow, state.id)
+            return await engine.resume(workflow, state.id, allow_changed=allow_changed)
 
         where = finding_again(target, workflows, db, trace)
         code = session.carry_out(resumed, as_json=as_json, where=where)
@@ -101,6 +126,9 @@ def confirm(plan: RetryPlan, ask: Callable[[str], bool], *, yes: bool) -> None:
         return
     commits = ", ".join(commit.step for commit in plan.repeated_commits)
     if not sys.stdin.isatty():
-        raise UsageError(f"the retry would repeat completed commits: {commits}. Pass --yes to do so.")
+        raise UsageError(
+            f"the retry would repeat completed commits: {commits}. "
+            "Pass --yes to do so, or --keep-commits to use their results."
+        )
     if not ask(f"Repeat {commits}?"):
         raise UsageError("nothing was done")

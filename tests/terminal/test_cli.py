@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyte
 import pytest
 
 FLUX = Path(sys.executable).parent / "flux"
@@ -359,20 +360,44 @@ def wait_until(condition, seconds=30.0):
         time.sleep(0.01)
 
 
-def test_the_terminal_gets_one_moving_line_a_step(shop):
-    """On a terminal the step under way is a line that is drawn over; what is printed stays above."""
-    (shop / "paid").touch()
+def test_the_step_under_way_is_a_moving_line_on_a_terminal(shop):
+    """The line of the step under way is drawn over again and again, and gone when the step has ended."""
     terminal, end = pty.openpty()
-    command = [FLUX, "run", "shop.py:order_flow", "--input", '{"order_id": "1"}']
-    with subprocess.Popen(command, cwd=shop, stdin=end, stdout=end, stderr=end) as process:
+    screen = pyte.Screen(80, 24)
+    stream = pyte.ByteStream(screen)
+    with subprocess.Popen(
+        [FLUX, "run", "shop.py:slow_flow"], cwd=shop, stdin=end, stdout=end, stderr=end
+    ) as run:
         os.close(end)
-        output = b""
+        seen = set()
         with contextlib.suppress(OSError):  # what a terminal whose program has ended gives
             while chunk := os.read(terminal, 65536):
-                output += chunk
+                stream.feed(chunk)
+                seen |= {line.strip() for line in screen.display if "forever" in line}
+                if len(seen) > 2:
+                    (shop / "stop").touch()
     os.close(terminal)
-    text = output.decode()
-    assert process.returncode == 0, text
-    assert "printed by validate" in text
-    assert "completed" in text
-    assert '"paid": 10' in text
+    lines = [line.strip() for line in screen.display if line.strip()]
+    assert run.returncode == 0, lines
+    assert [line for line in lines if "forever" in line] == [line for line in lines if "✔ forever" in line]
+    assert lines[0] == "shop is imported"
+    assert lines[-1] == "{}"
+
+
+def test_completed_commits_can_be_kept(shop):
+    """``--keep-commits`` goes back behind a commit without asking, and does not repeat it."""
+    order(shop)
+    (shop / "paid").touch()
+    done = flux(shop, "runs", "retry", "r1", "validate", "--keep-commits", "--json")
+    assert done.returncode == 0, done.stderr
+    attempts = {step["name"]: step["attempts"] for step in json.loads(done.stdout)["history"]}
+    assert attempts == {"validate": 2, "ship": 1, "pay": 2}
+
+
+def test_the_dashboard_needs_a_terminal(shop):
+    """Without one the command says so, and what there is instead."""
+    for arguments in (["dev"], ["dev", "--trace", "-"]):
+        done = flux(shop, *arguments)
+        assert done.returncode == 2
+        assert "terminal" in done.stderr
+        assert not (shop / ".flux").exists()
