@@ -65,7 +65,6 @@ class JsonFileTraceSink:
         # Somebody else has written since: a writer killed in the middle of a line left it open.
         if size not in (self._end, 0) and os.pread(descriptor, 1, size - 1) not in (b"\n", b""):
             line = b"\n" + line
-        self._end = -1
         written = os.write(descriptor, line)
         while written < len(line):
             written += os.write(descriptor, line[written:])

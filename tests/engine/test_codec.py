@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum, IntFlag, StrEnum, auto
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 import pytest
@@ -403,6 +403,16 @@ def test_private_attributes_come_back_or_get_their_default():
     assert back._lock is not value._lock
 
 
+def test_what_was_passed_over_leaves_no_trace():
+    """After a private attribute or an enum value that cannot be stored, paths and depths are right."""
+    many = [Counter() for _ in range(300)]
+    for each in many:
+        each._lock = [threading.Lock()]
+    assert len(decode(encode(many))) == 300
+    with pytest.raises(SerializationError, match=r"^\[2\]\.x \("):
+        encode([many[0], Colour.OPEN, {"x": Odd()}])
+
+
 def test_a_private_attribute_without_a_default_must_be_storable():
     """What could neither be stored nor made anew is refused."""
     value = Handle()
@@ -622,6 +632,23 @@ def test_text_that_is_no_json_is_refused(text):
     for read in (decode, decode_plain):
         with pytest.raises(SerializationError, match=r"stored value is n"):
             read(text)
+
+
+class Resource:
+    """Must not be made, not even by halves, because a stored name says so."""
+
+    made: ClassVar[list[object]] = []
+
+    def __del__(self):
+        self.made.append(self)
+
+
+@pytest.mark.parametrize("tag", ["dataclass", "model", "enum"])
+def test_other_classes_are_never_made(tag):
+    """A name in the store makes instances of dataclasses, models and enums only."""
+    with pytest.raises(SerializationError, match="another kind of class"):
+        decode(json.dumps({"$type": tag, "class": f"{__name__}:Resource", "value": {}, "name": "x"}))
+    assert Resource.made == []
 
 
 def test_a_tag_cannot_hide_behind_an_escape():

@@ -239,6 +239,26 @@ def test_processes_that_rotate_together_lose_nothing(tmp_path):
     assert (tmp_path / "trace.ndjson.1").stat().st_size > 100_000
 
 
+def test_a_file_that_another_process_renamed_first_is_not_renamed_again(path, monkeypatch):
+    """Of two writers that find the file full, one renames it; the other would replace it by an empty one."""
+    sink, other = JsonFileTraceSink(path, max_bytes=150), JsonFileTraceSink(path, max_bytes=150)
+    for each in (sink, other):
+        each.emit(event("a"))
+    real = file_sink._locked
+
+    def slow(name):
+        monkeypatch.setattr(file_sink, "_locked", real)
+        other.emit(event("b"))
+        return real(name)
+
+    monkeypatch.setattr(file_sink, "_locked", slow)
+    sink.emit(event("c"))
+    assert steps(path.with_name("trace.ndjson.1")) == ["a", "a"]
+    assert steps(path) == ["b", "c"]
+    sink.close()
+    other.close()
+
+
 def test_threads_share_a_sink(sink, path):
     """Output of handlers in threads is traced from those threads."""
     barrier = threading.Barrier(4)
