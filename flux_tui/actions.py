@@ -5,7 +5,7 @@ action that cannot be done now stays where it is and says why: ``needs`` looks a
 returns the reason, or ``None`` when nothing stands in the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -359,9 +359,14 @@ def bindings(actions: tuple[Action, ...] = ACTIONS) -> list[Binding]:
     ]
 
 
-def problems(keymap: Keymap) -> list[str]:
-    """Return what is wrong with a keymap: ids that nothing has, and keys that two actions share."""
-    found = [f"keymap: no action has the id {name!r}" for name in keymap if name not in _BY_ID]
+def problems(keymap: Keymap, local: Container[str] = ()) -> list[str]:
+    """Return what is wrong with a keymap: ids that nothing has, and keys that two actions share.
+
+    ``local`` are the ids of keys that belong to one part of the screen.
+    """
+    found = [
+        f"keymap: nothing has the id {name!r}" for name in keymap if name not in _BY_ID and name not in local
+    ]
     owners: dict[str, str] = {}
     for action in ACTIONS:
         for key in keys_of(action, keymap):

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual import on
+from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from flux_tui import actions
+from flux_tui import actions, editor, key_help
 from flux_tui.desk import Desk
+from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.main import MainScreen
 from flux_tui.settings import Settings
 from flux_tui.themes import FLUX_DARK, THEMES
@@ -50,7 +52,7 @@ class FluxApp(App[int], inherit_bindings=False):
             self.notify(
                 f"there is no {self._unknown_theme!r}. Known themes: {names}", title="Theme", markup=False
             )
-        for problem in actions.problems(self.desk.settings.keymap):
+        for problem in actions.problems(self.desk.settings.keymap, key_help.local_ids()):
             self.notify(problem, title="Settings", severity="warning", timeout=10, markup=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -67,6 +69,27 @@ class FluxApp(App[int], inherit_bindings=False):
         """Say how to quit."""
         keys = actions.keys_of(actions.find("quit"), self.desk.settings.keymap)
         self.notify(f"press {actions.key_text(keys[0])} to quit" if keys else "quit from the command palette")
+
+    def action_command_palette(self) -> None:
+        """Open the command palette, but not above a dialog."""
+        if isinstance(self.screen, MainScreen):
+            super().action_command_palette()
+
+    @on(EditDataScreen.EditorRequested)
+    def _edit_text(self, message: EditDataScreen.EditorRequested) -> None:
+        """Hand the text of a dialog to the user's editor, and take back what comes of it."""
+        chosen = editor.editor(self.desk.settings.editor)
+        if chosen is None:
+            self.notify(editor.HOW_TO_SET, severity="warning", markup=False)
+            return
+        try:
+            with self.suspend():
+                text = editor.edited(chosen, message.text)
+        except (OSError, SuspendNotSupported) as error:
+            self.notify(str(error), title="Open in editor", severity="error", markup=False)
+            return
+        message.screen.set_text(text)
+        self.refresh(layout=True)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the actions for the command palette, those that cannot be done now with the reason."""

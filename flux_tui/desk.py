@@ -26,6 +26,7 @@ from flux_tui.model.runs import RunsModel
 from flux_tui.news import Blockage, DeskState
 from flux_tui.open_runs import OpenRuns
 from flux_tui.runner.config import RunnerConfig
+from flux_tui.runner.messages import Scope
 from flux_tui.runner.pool import RunnerPool
 from flux_tui.runner.pool_events import (
     BlockedEvent,
@@ -47,6 +48,9 @@ STORE_BUSY, STORE_IDLE = 0.25, 1.0
 
 BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
+
+INPUTS_KEPT = 50
+"""How many inputs of a workflow are remembered."""
 
 OUTPUT_SHOWN = 600
 """How many characters of a dead runner's output are told at once."""
@@ -97,7 +101,7 @@ class Desk:
         self._open = OpenRuns()
         self._looked_at: str | None = None
         self._latest: dict[str, tuple[float, str]] = {}
-        self._inputs: dict[str, Any] = {}
+        self._inputs: dict[str, list[Any]] = {}
         self._graphs: dict[str, Any] = {}
         self._saved: tuple[str, ...] = ()
         self._files: set[Path] = set()
@@ -189,13 +193,14 @@ class Desk:
         found = self._latest.get(workflow)
         return None if found is None else found[1]
 
-    def last_input(self, workflow: str) -> Any:
-        """Return the input that a workflow was last run with, or ``None`` when none is known."""
-        if workflow in self._inputs:
-            return self._inputs[workflow]
+    def inputs(self, workflow: str) -> list[Any]:
+        """Return the inputs that a workflow was run with, as far as they are known, the latest first."""
+        known = list(self._inputs.get(workflow, ()))
         latest = self.latest(workflow)
         view = None if latest is None else self.view(latest)
-        return None if view is None else view.input
+        if view is not None and view.input not in known:
+            known.append(view.input)
+        return known
 
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""
@@ -215,11 +220,12 @@ class Desk:
     async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
         """Start a run; return its id when it exists."""
         run_id = await self._runner().run(workflow, input)
-        self._inputs[workflow] = input
+        earlier = [value for value in self._inputs.get(workflow, ()) if value != input]
+        self._inputs[workflow] = [input, *earlier][:INPUTS_KEPT]
         self._begun(run_id)
         return run_id
 
-    async def preview(self, run: RunView, step: str, *, scope: str = "downstream") -> RetryPlan:
+    async def preview(self, run: RunView, step: str, *, scope: Scope = "downstream") -> RetryPlan:
         """Return what a retry would do."""
         plan = await self._runner().preview_retry(run.workflow, run.id, step, scope=scope)
         return convert(plan, RetryPlan)
@@ -229,7 +235,7 @@ class Desk:
         run: RunView,
         step: str,
         *,
-        scope: str = "downstream",
+        scope: Scope = "downstream",
         data: dict[str, Any] | None = None,
         keep_commits: bool = False,
         allow_changed: bool = False,

@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,3 +35,12 @@ def command(editor_command: str, file: str, line: int | None) -> Sequence[str]:
     if name in _GOTO:
         return [*words, "--goto", f"{file}:{line}"]
     return [*words, file]
+
+
+def edited(editor_command: str, text: str) -> str:
+    """Return ``text`` as the user leaves it in the editor. Raises ``OSError`` when that cannot be started."""
+    with tempfile.TemporaryDirectory(prefix="flux-") as folder:
+        file = Path(folder) / "data.json"
+        file.write_text(text, encoding="utf-8")
+        subprocess.run(command(editor_command, str(file), None), check=False)  # noqa: S603
+        return file.read_text(encoding="utf-8", errors="replace")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import SuspendNotSupported
 
-from flux_tui import clipboard, editor, run_flows
+from flux_tui import clipboard, editor, key_help, run_flows
+from flux_tui.screens.help import HelpScreen
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS
 from flux_tui.telling import tell
 
@@ -74,7 +75,9 @@ def _open_editor(screen: "MainScreen") -> None:
 
 
 def _help(screen: "MainScreen") -> None:
-    screen.app.notify("later")
+    desk = screen.desk
+    known = key_help.entries(screen.situation(), desk.settings.keymap, read_only=desk.read_only)
+    screen.app.push_screen(HelpScreen(known))
 
 
 def _graph_or_list(screen: "MainScreen") -> None:
@@ -125,5 +128,5 @@ _FLOWS: Final[dict[str, Flow]] = {
     "help": _help,
     "palette": lambda screen: screen.app.action_command_palette(),
     "theme": lambda screen: screen.app.search_themes(),
-    "quit": run_flows.quit,
+    "quit": run_flows.quit_flux,
 }

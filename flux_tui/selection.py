@@ -99,9 +99,18 @@ def _pointed(now: Selection, view: RunView) -> Selection:
     step = step_of_interest(view)
     tab = now.tab
     if not now.tab_chosen:
-        failed = view.failed_step is not None or view.error is not None
-        tab = ERROR if failed else DATA if tab == ERROR else tab
+        tab = _fitting_tab(view, tab)
     return replace(now, step=None if step is None else step.name, tab=tab)
+
+
+def _fitting_tab(view: RunView, tab: str) -> str:
+    """Return the tab to open: the error if there is one, what was printed last when the runner died."""
+    failed = view.failed_step
+    if (failed is not None and failed.error is not None) or (failed is None and view.error is not None):
+        return ERROR
+    if view.status == "interrupted":
+        return LOGS
+    return DATA if tab == ERROR else tab
 
 
 def step_of_interest(view: RunView) -> StepView | None:

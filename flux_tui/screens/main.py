@@ -39,6 +39,8 @@ from flux_tui.widgets.workflows import WorkflowList
 CLOCK = 0.1
 """Seconds between two ticks of the one clock that moves things while something runs."""
 
+TICKS_A_SECOND = 10
+
 AGES = 10.0
 """Seconds after which the ages in the list of runs are drawn again."""
 
@@ -85,6 +87,7 @@ class MainScreen(Screen[None]):
         self.desk = desk
         self.selection = Selection()
         self._version = -1
+        self._ticks = 0
         self._placed_at: str | None = None
         self._placed_on: str | None = None
         self._clock: Timer | None = None
@@ -217,10 +220,15 @@ class MainScreen(Screen[None]):
             self.selection = selection.with_news(self.selection, view)
         self._show()
 
+    @staticmethod
+    def _moved_by_hand(message: LineList.Highlighted) -> bool:
+        """Whether the user put a cursor where it is: they are in that list, and it has not moved on since."""
+        return message.line_list.has_focus and message.key == message.line_list.cursor_key
+
     @on(WorkflowList.Highlighted, "#workflows")
     def _workflow_highlighted(self, message: WorkflowList.Highlighted) -> None:
         row = self.workflows.row(message.key)
-        if row is None or not self.workflows.has_focus:
+        if row is None or not self._moved_by_hand(message):
             return
         if row.workflow is None:
             if row.module.path != self.selection.module:
@@ -239,7 +247,7 @@ class MainScreen(Screen[None]):
 
     @on(RunList.Highlighted, "#runs")
     def _run_highlighted(self, message: RunList.Highlighted) -> None:
-        if message.key is None or message.key == self.selection.run or not self.runs.has_focus:
+        if message.key is None or message.key == self.selection.run or not self._moved_by_hand(message):
             return
         self._go_to_run(str(message.key))
         self._show()
@@ -349,6 +357,9 @@ class MainScreen(Screen[None]):
         )
 
     def _tick(self) -> None:
+        self._ticks += 1
+        if self._ticks % TICKS_A_SECOND == 0:
+            self.runs.rows_changed()
         self.graph.tick(self.desk.now())
         self.graph_pane.show_title(
             looks.graph_title(self.desk, self.selection, self.run_view, self.definition)
@@ -382,7 +393,7 @@ class MainScreen(Screen[None]):
             definition=definition,
             run=view,
             step=step,
-            repeatable=definition is not None and desk.last_input(definition.name) is not None,
+            repeatable=definition is not None and bool(desk.inputs(definition.name)),
             copyable=self.text_to_copy() is not None,
             source=self.place() is not None,
         )

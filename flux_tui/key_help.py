@@ -1,0 +1,63 @@
+"""The entries of the help screen: the actions, and the keys that only work in one part of the screen."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from textual.binding import Binding
+from textual.widget import Widget
+
+from flux_tui import actions
+from flux_tui.needs import Situation
+from flux_tui.screens.help import HelpEntry
+from flux_tui.widgets.data_view import DataView
+from flux_tui.widgets.error_view import ErrorView
+from flux_tui.widgets.event_view import EventView
+from flux_tui.widgets.graph import StepGraph
+from flux_tui.widgets.line_list import LineList
+from flux_tui.widgets.log_view import LogView
+
+PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
+    ("In the graph", StepGraph),
+    ("In every list", LineList),
+    ("In the error", ErrorView),
+    ("In the data", DataView),
+    ("In the logs", LogView),
+    ("In the events", EventView),
+)
+
+
+def entries(situation: Situation, keymap: actions.Keymap, *, read_only: bool) -> list[HelpEntry]:
+    """Return every key with what it does, and why it does nothing now."""
+    return [
+        *_actions(situation, keymap, read_only=read_only),
+        *(entry for group, part in PARTS for entry in _local(group, part, keymap)),
+    ]
+
+
+def local_ids() -> frozenset[str]:
+    """Return the ids of the keys that only work in one part of the screen."""
+    return frozenset(
+        binding.id
+        for _, part in PARTS
+        for binding in part.BINDINGS
+        if isinstance(binding, Binding) and binding.id is not None
+    )
+
+
+def _actions(situation: Situation, keymap: actions.Keymap, *, read_only: bool) -> Iterator[HelpEntry]:
+    for action in actions.offered(read_only=read_only):
+        yield HelpEntry(
+            key=" ".join(actions.key_text(key) for key in actions.keys_of(action, keymap)),
+            label=action.label,
+            description=action.description,
+            group=action.group,
+            reason_disabled=action.needs(situation),
+        )
+
+
+def _local(group: str, part: type[Widget], keymap: actions.Keymap) -> Iterator[HelpEntry]:
+    for binding in part.__dict__.get("BINDINGS", ()):
+        if isinstance(binding, Binding) and binding.description:
+            keys = keymap.get(binding.id or "", binding.key).split(",")
+            shown = " ".join(actions.key_text(key.strip()) for key in keys)
+            yield HelpEntry(key=shown, label=binding.description, group=group)
