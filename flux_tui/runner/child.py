@@ -25,6 +25,7 @@ from flux_tui.runner.service import RunnerService
 from flux_tui.runner.sources import install_finder
 from flux_tui.runner.streams import capture_descriptors, capture_logging, capture_streams, follow_threads
 from flux_tui.runner.trace import RunnerLogger, RunnerTrace
+from flux_tui.runner.warming import warm_up
 from flux_tui.runner.watchdog import Watchdog
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     _be_first_out_of_memory()
     reports.send(Hello(protocol=PROTOCOL, pid=os.getpid(), python=sys.version.split()[0]))
 
+    warm_up()
     load = commands.next()
     while not isinstance(load, Load | Stop):
         load = commands.next()
@@ -78,7 +80,7 @@ class _Runner:
             root=Path(self._config.root),
             skip=map(Path, load.skip),
             recording=self._capture.recording,
-            announce=lambda path: self._reports.send(Loading(path=str(path))),
+            announce=self._announce,
         )
         milliseconds = sum(module.milliseconds for module in found.modules)
         self._reports.send(
@@ -102,6 +104,11 @@ class _Runner:
         )
         self._commands.deliver_to(lambda command: _call(loop, service, command))
         await service.serve()
+
+    def _announce(self, path: Path) -> None:
+        """Have it said before the import, which may be the end of the process."""
+        self._reports.send(Loading(path=str(path)))
+        self._reports.flush()
 
     def _read_pipes(self) -> None:
         self._pump()

@@ -223,6 +223,8 @@ class RunnerPool:
         again = asyncio.ensure_future(self._wanted.wait())
         try:
             await _first(loaded, again, timeout=STILL_LOADING_SECONDS)
+            if not member.loading_path:  # the process itself took its time to start
+                await _first(loaded, again, timeout=STILL_LOADING_SECONDS)
             if not loaded.done() and not again.done():
                 waited = time.monotonic() - member.since
                 self._emit(StillLoading(path=member.loading_path, seconds=waited))
