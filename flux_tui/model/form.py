@@ -56,6 +56,8 @@ class Field(Struct, frozen=True, kw_only=True):
     @property
     def hint(self) -> str:
         """What may be typed, in a few words."""
+        if self.kind in (Kind.CHOICE, Kind.BOOLEAN):
+            return ""
         if self.kind is Kind.JSON:
             kinds = {"object": "object as JSON", "array": "list as JSON"}
             words = [kinds.get(str(self.schema.get("type")), "JSON")]

@@ -1,9 +1,17 @@
 """JSON as a person types it: read with the place of the first mistake."""
 
 import json
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
 from msgspec import Struct
+
+from flux_engine.codec import encode
+
+_INVISIBLE: Final = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 
 
 class JsonProblem(Struct, frozen=True, kw_only=True):
@@ -30,8 +38,20 @@ def read_json(text: str) -> Any:
 
 
 def write_json(value: Any) -> str:
-    """Return a value as JSON to edit."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    """Return a value as JSON to edit; characters that cannot be seen are escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return _INVISIBLE.sub(lambda match: json.dumps(match.group())[1:-1], text)
+
+
+def tagged(value: Any) -> Any:
+    """Return a value as JSON, what JSON has not in the tagged form of the codec; tags stay as they are."""
+    if isinstance(value, Mapping) and all(type(key) is str for key in value):
+        return {key: tagged(item) for key, item in value.items()}
+    if type(value) is list:
+        return [tagged(item) for item in value]
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    return json.loads(encode(value))
 
 
 def _refuse(name: str) -> Any:

@@ -182,4 +182,4 @@ def test_no_schema_breaks_the_form(schema: Any) -> None:
     form = fields({"properties": {"x": schema}, "$defs": {"x": schema}})
     assert form is not None
     read(form, {field.name: start(field) for field in form})
-    assert [field.hint for field in form]
+    assert all(isinstance(field.hint, str) for field in form)

@@ -1,0 +1,120 @@
+"""All keys, searchable by name and by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from msgspec import Struct
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.getters import query_one
+from textual.widgets import Input
+
+from flux_tui.model.text import fit, printable
+from flux_tui.screens.dialog import Dialog
+from flux_tui.widgets import tones
+from flux_tui.widgets.text_rows import TextRow, TextRows
+
+KEY_CELLS, LABEL_CELLS = 12, 18
+
+
+class HelpEntry(Struct, frozen=True, kw_only=True):
+    """A key and what it does; ``reason_disabled`` says why it does nothing now."""
+
+    key: str
+    label: str
+    description: str = ""
+    group: str = "Keys"
+    reason_disabled: str | None = None
+
+
+def matching(entries: Sequence[HelpEntry], text: str) -> list[HelpEntry]:
+    """Return the entries that a search text is about: first those whose key it is, then the others."""
+    needle = text.strip()
+    if not needle:
+        return list(entries)
+    by_key = [entry for entry in entries if needle in entry.key.split()]
+    low = needle.casefold()
+    words = ((entry, f"{entry.key} {entry.label} {entry.description} {entry.group}") for entry in entries)
+    return by_key + [entry for entry, text in words if low in text.casefold() and entry not in by_key]
+
+
+class HelpScreen(Dialog[None]):
+    """Lists keys by group. Typing searches, arrows scroll, ``escape`` clears the search and then closes."""
+
+    DEFAULT_CSS = """
+    HelpScreen > DialogBox { width: 100; height: 100%; max-height: 44; padding: 0 1; overflow-y: hidden; }
+    HelpScreen Input { margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "rows('cursor_up')", "Up", id="help.up", show=False),
+        Binding("down", "rows('cursor_down')", "Down", id="help.down", show=False),
+        Binding("pageup", "rows('page_up')", "Page up", id="help.page-up", show=False),
+        Binding("pagedown", "rows('page_down')", "Page down", id="help.page-down", show=False),
+    ]
+    TITLE_KEYS = (("↑↓", "scroll"), ("esc", "close"))
+
+    _search = query_one(Input)
+    _rows = query_one(TextRows)
+
+    def __init__(self, entries: Sequence[HelpEntry]) -> None:
+        super().__init__("Keys")
+        self.entries = entries
+
+    def compose_box(self) -> ComposeResult:
+        """Yield the search line and the list."""
+        yield Input(placeholder="search by name or key", compact=True)
+        yield TextRows(empty="No key has this name. Press esc to see all.")
+
+    def on_mount(self) -> None:
+        """Start in the search line."""
+        self._search.focus()
+        self._fill()
+
+    @on(Input.Changed)
+    def _fill(self) -> None:
+        self._rows.set_rows(tuple(_rows(matching(self.entries, self._search.value))))
+        self._rows.move_to(0)
+
+    def on_key(self, event: events.Key) -> None:
+        """Close on ``?`` while nothing is searched for."""
+        if event.character == "?" and not self._search.value:
+            event.stop()
+            event.prevent_default()
+            self.dismiss(None)
+
+    def action_leave(self) -> None:
+        """Clear the search, or close."""
+        if self._search.value:
+            self._search.value = ""
+        else:
+            self.dismiss(None)
+
+    def action_rows(self, action: str) -> None:
+        """Move in the list while the focus stays in the search line."""
+        getattr(self._rows, f"action_{action}")()
+
+
+def _rows(entries: Sequence[HelpEntry]) -> Iterator[TextRow]:
+    groups: dict[str, list[HelpEntry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.group, []).append(entry)
+    for number, (group, members) in enumerate(groups.items()):
+        if number:
+            yield TextRow(key=("gap", group), content=Content(""))
+        yield TextRow(key=("group", group), content=Content.styled(printable(group), tones.HEADING))
+        for entry in members:
+            yield TextRow(key=(group, entry.key, entry.label), content=_entry(entry))
+
+
+def _entry(entry: HelpEntry) -> Content:
+    key, label = fit(printable(entry.key), KEY_CELLS), fit(printable(entry.label), LABEL_CELLS)
+    if entry.reason_disabled:
+        why = printable(entry.reason_disabled)
+        return Content.assemble((f"  {key}{label}", tones.FAINT), (f"not now: {why}", tones.FAINT))
+    return Content.assemble(
+        (f"  {key}", f"bold {tones.LINK}"), (label, ""), (printable(entry.description), tones.MUTED)
+    )
