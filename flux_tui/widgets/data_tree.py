@@ -40,7 +40,7 @@ class DataTree(LineList):
     """Sections of values, before and after, as a lazy tree."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "fold", "Fold", id="data.fold", show=False),
+        Binding("enter,space", "choose", "Fold", id="data.fold", show=False),
         Binding("right,l", "expand", "Expand", id="data.expand", show=False),
         Binding("left,h", "collapse", "Collapse", id="data.collapse", show=False),
     ]
@@ -125,7 +125,7 @@ class DataTree(LineList):
             return
         yield from ((text, STYLES[kind]) for text, kind in preview(row.value, secrets, characters=width + 20))
 
-    def action_fold(self) -> None:
+    def action_choose(self) -> None:
         """Open or close the row under the cursor."""
         row = self.selected
         if row is not None and row.expandable:

@@ -23,7 +23,7 @@ class ErrorView(TextRows):
     """An exception, or the problem of a module. ``enter`` opens and closes what is folded."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "fold", "Fold", id="error.fold", show=False),
+        Binding("enter,space", "choose", "Fold", id="error.fold", show=False),
     ]
 
     def __init__(
@@ -79,11 +79,11 @@ class ErrorView(TextRows):
         error = self.error
         return "" if error is None else error.text or str(error)
 
-    def action_fold(self) -> None:
+    def action_choose(self) -> None:
         """Open or close what is folded under the cursor; elsewhere, choose the row."""
         row = self.selected
         if row is None or row.fold is None:
-            self.action_choose()
+            super().action_choose()
             return
         self._opened ^= {row.fold}
         self._shown = None

@@ -46,7 +46,7 @@ class EventView(LineList):
     """Events in the order of the trace, following the end. ``enter`` unfolds the JSON of one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "unfold", "Unfold", id="events.unfold", show=False),
+        Binding("enter,space", "choose", "Unfold", id="events.unfold", show=False),
         Binding("x", "toggle_secrets", "Show secrets", id="events.reveal", show=False),
     ]
 
@@ -129,7 +129,7 @@ class EventView(LineList):
             value = self.secrets.redact(value)
         return msgspec.json.format(msgspec.json.encode(value), indent=2).decode().splitlines()
 
-    def action_unfold(self) -> None:
+    def action_choose(self) -> None:
         """Show the JSON of the event under the cursor, or fold it again."""
         event = self.selected_event
         if event is None:

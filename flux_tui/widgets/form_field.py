@@ -153,9 +153,9 @@ class FormField(Vertical):
         self.set_class(problem is not None, "-wrong")
         switched = ("on" if self.raw else "off") if self.field.kind is Kind.BOOLEAN else ""
         about = [switched, self.field.hint, printable(self.field.description)]
-        self._hint.update(
-            f"✖ {printable(problem)}" if problem else " · ".join(each for each in about if each)
-        )
+        said = " · ".join(each for each in about if each)
+        self._hint.display = bool(problem or said)
+        self._hint.update(f"✖ {printable(problem)}" if problem else said)
 
 
 def _choice_text(value: Any) -> Content:

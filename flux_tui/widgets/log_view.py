@@ -36,7 +36,7 @@ class LogView(LineList):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "toggle_all", "All steps", id="logs.all", show=False),
-        Binding("enter,space", "unfold", "Unfold", id="logs.unfold", show=False),
+        Binding("enter,space", "choose", "Unfold", id="logs.unfold", show=False),
     ]
 
     def __init__(
@@ -126,7 +126,7 @@ class LogView(LineList):
         step = None if self._run is None or self._step is None else self._run.step(self._step)
         self.show(self._run, step or (StepView(name=self._step) if self._step else None), self._lines)
 
-    def action_unfold(self) -> None:
+    def action_choose(self) -> None:
         """Show the whole of a line that was cut, or fold it again."""
         if not self._shown:
             return

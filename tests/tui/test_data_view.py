@@ -238,3 +238,13 @@ def test_further_secret_names_can_be_given() -> None:
     """Settings add to the list."""
     assert "iban" in Secrets(["IBAN"])
     assert Secrets(["iban"]).redact({"a": [{"iban": "x", "b": 1}]}) == {"a": [{"iban": "••••••••", "b": 1}]}
+
+
+async def test_a_double_click_opens_what_it_hits() -> None:
+    """The mouse folds and unfolds as enter does."""
+    app = DataApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.show(run_view())
+        await pilot.pause()
+        assert await pilot.double_click(app.view.tree_view, offset=(20, 1))
+        assert "+ added paid true" in app.lines
