@@ -242,8 +242,9 @@ class RunnerPool:
     def _leave_out(self, member: Member) -> bool:
         """Take note of the module that ended the runner; return whether to try again without it."""
         words, path = member.process.exit_words, member.loading_path
-        during = f" while it imported {path}" if path else " before it could load anything"
-        self._emit(RunnerDied(description=f"The runner {words}{during}.", output=member.process.output))
+        during = f"while it imported {path}" if path else "before it could load anything"
+        description = f"The runner ended {during}: {words}."
+        self._emit(RunnerDied(description=description, output=member.process.output))
         if not path or path in self._crashing or len(self._crashing) >= MAX_CRASHING_MODULES:
             return False
         self._crashing[path] = words
@@ -348,7 +349,7 @@ class RunnerPool:
         self._routes = self._routes.without(member.process)
         replaced = is_current and self._may_replace(lived, had_runs=bool(runs))
         hint = "" if replaced or not is_current else " A save or a restart starts another one."
-        description = f"The runner {words}.{hint}"
+        description = f"The runner ended: {words}.{hint}"
         self._emit(RunnerDied(description=description, output=member.process.output, run_ids=runs))
         if replaced:
             self._restarting = True

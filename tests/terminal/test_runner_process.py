@@ -302,7 +302,7 @@ def pids_of(project: Project) -> list[int]:
     ("deed", "words"),
     [
         ("print('last words', flush=True); os._exit(3)", "exited with 3"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("signal.raise_signal(signal.SIGSEGV)", "killed by SIGSEGV"),
         ("os.kill(os.getpid(), signal.SIGTERM)", "killed by SIGTERM"),
     ],
 )
