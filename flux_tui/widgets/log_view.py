@@ -61,7 +61,7 @@ class LogView(LineList):
         """Show the lines of a step; without a step, or after ``a``, those of the whole run."""
         self._run, self._step = run, None if step is None else step.name
         subject = (None if run is None else run.id, None if self.all_steps else self._step)
-        same_start = bool(self._read) and len(lines) >= self._read and lines[0] is self._first_line
+        same_start = bool(self._read) and len(lines) >= self._read and lines[0] == self._first_line
         if subject != self._subject or not same_start:
             if subject != self._subject:
                 self.following = True

@@ -98,6 +98,21 @@ async def test_a_long_log_line_unfolds() -> None:
         assert len(app.lines) == 2
 
 
+async def test_what_is_unfolded_stays_so_when_lines_arrive() -> None:
+    """Also when the lines come as other objects of the same value."""
+    view = LogView()
+    app = ViewApp(view)
+    async with app.run_test(size=(60, 20)) as pilot:
+        view.show(RUN, PAY, [log_line(1, "pay", "x" * 100)])
+        view.focus()
+        await pilot.press("enter")
+        unfolded = len(app.lines)
+        assert unfolded > 2
+        view.show(RUN, PAY, [log_line(1, "pay", "x" * 100), log_line(2, "pay")])
+        await pilot.pause()
+        assert len(app.lines) == unfolded + 1
+
+
 async def test_hostile_log_lines_stay_on_their_line() -> None:
     """Escapes and markup of what a handler prints are text."""
     view = LogView()
