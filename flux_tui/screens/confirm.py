@@ -23,7 +23,7 @@ class ConfirmScreen(Dialog[bool]):
     ConfirmScreen #detail { margin-bottom: 1; }
     ConfirmScreen #answers { height: 1; align-horizontal: right; }
     ConfirmScreen Button { margin-left: 2; min-width: 10; background: $panel; text-style: none; }
-    ConfirmScreen Button:focus { background: $primary; color: $background; text-style: bold; }
+    ConfirmScreen Button:focus { background: $primary; color: $background; text-style: bold !important; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", show=False),
