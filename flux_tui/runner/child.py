@@ -11,10 +11,11 @@ import faulthandler
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
+from typing import TextIO
 
-from flux_engine import FluxEngine, SQLiteStorage
-from flux_engine.trace.file_sink import JsonFileTraceSink
+from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
 from flux_tui.runner.capture import Capture
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.config import RunnerConfig, decode_config
@@ -46,7 +47,10 @@ def main() -> None:
     while not isinstance(load, Load | Stop):
         load = commands.next()
     if isinstance(load, Load):
-        _Runner(config, reports, commands).run(load)
+        try:
+            _Runner(config, reports, commands).run(load)
+        except BaseException as error:  # noqa: BLE001 - as when a task that a handler started calls sys.exit
+            _die(error, crashes, reports)
     reports.flush()
 
 
@@ -70,8 +74,11 @@ class _Runner:
         """Load the modules, then serve."""
         workflows = self._load(load)
         capture_logging(self._capture)
-        asyncio.run(self._serve(workflows))
-        exit_after(self._config.grace)  # threads of the user's code may outlive the work
+        with asyncio.Runner() as runner:
+            try:
+                runner.run(self._serve(workflows))
+            finally:
+                exit_after(self._config.grace)  # tasks and threads of the user's code may outlive the work
 
     def _load(self, load: Load) -> dict[str, Workflow]:
         install_finder()
@@ -119,6 +126,14 @@ class _Runner:
 
 def _call(loop: asyncio.AbstractEventLoop, service: RunnerService, command: Command) -> None:
     loop.call_soon_threadsafe(service.take, command)
+
+
+def _die(error: BaseException, crashes: TextIO, reports: Reports) -> None:
+    """End at once: what user code has left running would hold up an ordinary exit."""
+    traceback.print_exception(error, file=crashes)
+    crashes.flush()
+    reports.flush()
+    os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
 
 
 def _take_over_input() -> int:

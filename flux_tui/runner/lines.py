@@ -79,6 +79,10 @@ class AttemptLog:
 
     def feed(self, stream: str, text: str) -> list[Line]:
         """Add what was written to a stream; return the lines to show. After the end none stays unfinished."""
+        if self._dropped_lines:  # a flood: only counted from here on
+            self._dropped_lines += text.count("\n")
+            self._dropped_characters += len(text)
+            return []
         cutter = self._cutters.get(stream)
         if cutter is None:
             cutter = self._cutters[stream] = LineCutter()
