@@ -6,6 +6,7 @@ to other descriptors and replaced.
 """
 
 import asyncio
+import atexit
 import contextlib
 import faulthandler
 import os
@@ -13,7 +14,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn
 
 from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
 from flux_tui.runner.capture import Capture
@@ -46,12 +47,26 @@ def main() -> None:
     load = commands.next()
     while not isinstance(load, Load | Stop):
         load = commands.next()
+    code = 0
     if isinstance(load, Load):
         try:
             _Runner(config, reports, commands).run(load)
         except BaseException as error:  # noqa: BLE001 - as when a task that a handler started calls sys.exit
-            _die(error, crashes, reports)
+            traceback.print_exception(error, file=crashes)
+            crashes.flush()
+            code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    _leave(code, reports, config.grace)
+
+
+def _leave(code: int, reports: Reports, grace: float) -> NoReturn:
+    """End the process without an interpreter's usual end.
+
+    That would wait for threads that user code has left running, and stop others while they hold locks.
+    """
+    exit_after(grace)
+    atexit._run_exitfuncs()  # noqa: SLF001 - what modules have registered is still done
     reports.flush()
+    os._exit(code)
 
 
 class _Runner:
@@ -126,14 +141,6 @@ class _Runner:
 
 def _call(loop: asyncio.AbstractEventLoop, service: RunnerService, command: Command) -> None:
     loop.call_soon_threadsafe(service.take, command)
-
-
-def _die(error: BaseException, crashes: TextIO, reports: Reports) -> None:
-    """End at once: what user code has left running would hold up an ordinary exit."""
-    traceback.print_exception(error, file=crashes)
-    crashes.flush()
-    reports.flush()
-    os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
 
 
 def _take_over_input() -> int:
