@@ -312,7 +312,7 @@ class Desk:
             self._tell(Change(runs=frozenset(changed)))
 
     def _count(self, rows: Iterable[RunRowView]) -> None:
-        for row in rows:
+        for row in {row.id: row for row in rows}.values():
             if self.runs.get(row.id) is None:
                 self.counts[row.workflow] += 1
                 self._latest[row.workflow] = max(

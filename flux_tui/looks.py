@@ -96,7 +96,7 @@ def no_workflows(desk: "Desk") -> str:
         return "No workflow in this trace yet."
     if desk.state.runner == "starting":
         return "Looking for workflows…"
-    return "No workflows yet: the right side says how to write one."
+    return "No workflows yet."
 
 
 def no_runs(desk: "Desk") -> str:

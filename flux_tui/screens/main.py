@@ -38,8 +38,6 @@ from flux_tui.widgets.workflows import WorkflowList
 CLOCK = 0.1
 """Seconds between two ticks of the one clock that moves things while something runs."""
 
-TICKS_A_SECOND = 10
-
 AGES = 10.0
 """Seconds after which the ages in the list of runs are drawn again."""
 
@@ -310,7 +308,7 @@ class MainScreen(Screen[None]):
 
     def _tick(self) -> None:
         self._ticks += 1
-        if self._ticks % TICKS_A_SECOND == 0:
+        if self._ticks % round(1 / CLOCK) == 0:
             self.runs.rows_changed()
         self.graph.tick(self.desk.now())
         self.graph_pane.show_title(
@@ -383,15 +381,18 @@ class MainScreen(Screen[None]):
         self.action_do(message.action)
 
     def focus_pane(self, target: str) -> None:
-        """Give the focus to one of the four panes."""
-        if target == "details":
-            self.add_class("-deep")
-            broken = self.has_class("-problem")
-            focus_into(self.problem) if broken else self.details.focus_view()
-        else:
-            if target != "graph":
-                self.remove_class("-deep")
+        """Give the focus to one of the four panes, or to what stands in its place."""
+        instead = "problem" if self.has_class("-problem") else "welcome" if self.has_class("-welcome") else ""
+        if target in ("workflows", "runs"):
+            self.remove_class("-deep")
             focus_into(self.query_one(f"#{target}"))
+        elif instead:
+            focus_into(self.query_one(f"#{instead}"))
+        elif target == "details":
+            self.add_class("-deep")
+            self.details.focus_view()
+        else:
+            self.graph.focus()
 
     def step_back(self) -> None:
         """Back out of the last transient thing: the filter, then the pane. The lists are where it ends."""
