@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Generic
 
+from msgspec import structs
+
 from flux_engine.attempt import is_async, run_attempt
 from flux_engine.codec import decode
 from flux_engine.context import Context
@@ -168,7 +170,13 @@ class LiveRun(Generic[InputT, DataT]):
                 data.apply(outcome.delta, outcome.values)
                 return True
             again = retry < retries and _may_retry(step, outcome.error)
-            delay = step.backoff.delay(retry + 1) if again else None
+            delay = None
+            if again:
+                try:
+                    delay = step.backoff.delay(retry + 1)
+                except Exception as error:  # noqa: BLE001 - a back-off can be the user's code
+                    error.__cause__ = outcome.error
+                    outcome = structs.replace(outcome, error=error)
             self._ledger.fail_attempt(step, entry, outcome, retry=retry, retries=retries, delay=delay)
             if delay is None:
                 await self._end()
