@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from flux_engine.execution import RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.feed.store import StoreFeed
+from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.trace import TraceFeed, TraceNews
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
@@ -52,6 +52,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class Desk:
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
+    ``older`` says that the store has more runs than were read; ``read_older`` gets some.
     The verbs raise ``RunnerRefused`` for what cannot be done.
     """
 
@@ -72,6 +73,7 @@ class Desk:
         self.runs = RunsModel()
         self.counts: Counter[str] = Counter()
         self.state = DeskState(runner="off" if trace_only else "starting")
+        self.older = False
         self._clock = clock
         self._tell: Callable[[Change], None] = lambda _: None
         self._open = OpenRuns()
@@ -79,6 +81,8 @@ class Desk:
         self._latest: dict[str, tuple[float, str]] = {}
         self._inputs: dict[str, list[Any]] = {}
         self._graphs: dict[str, Any] = {}
+        self._paged = False
+        self._reading_older = False
         self._busy_until = 0.0
         self._look = asyncio.Event()
         self._stir = asyncio.Event()
@@ -171,8 +175,15 @@ class Desk:
         if chosen == self.runs.filter:
             return
         self.runs.set_filter(chosen)
+        self._paged = False
         if self._store is not None:
             self._spawn(self._read_page(self._store))
+
+    def read_older(self) -> None:
+        """Have the next page of older runs read, if the store has one."""
+        if self._store is not None and self.older and not self._reading_older:
+            self._reading_older = True
+            self._spawn(self._read_older(self._store))
 
     # Verbs
 
@@ -326,6 +337,8 @@ class Desk:
 
     async def _read_page(self, store: StoreFeed) -> None:
         rows = await store.page(self.runs.filter)
+        if not self._paged:
+            self._paged, self.older = True, len(rows) == PAGE
         self._count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
@@ -333,6 +346,17 @@ class Desk:
             changed.add(run_id)
         if changed:
             self._tell(Change(runs=frozenset(changed)))
+
+    async def _read_older(self, store: StoreFeed) -> None:
+        try:
+            chosen, last = self.runs.filter, self.runs.row(len(self.runs) - 1) if len(self.runs) else None
+            rows = await store.page(chosen, before=last)
+            self.older = len(rows) == PAGE
+            self._count(rows)
+            if self.runs.merge_store(rows):
+                self._tell(Change())
+        finally:
+            self._reading_older = False
 
     def _count(self, rows: Iterable[RunRowView]) -> None:
         for row in {row.id: row for row in rows}.values():
