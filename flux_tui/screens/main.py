@@ -190,6 +190,7 @@ class MainScreen(Screen[None]):
     def follow(self, run_id: str, workflow: str) -> None:
         """Select a run that was sent on its way here, and go along with it until the user moves."""
         self.selection = selection.started(self.selection, run_id, workflow)
+        self.desk.look_at(run_id)
         view = self.desk.view(run_id)
         if view is not None:
             self.selection = selection.with_news(self.selection, view)

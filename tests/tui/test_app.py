@@ -428,3 +428,33 @@ async def test_a_real_run_goes_from_the_key_to_the_glyph(tmp_path: Path) -> None
         assert view.data_after("pick") == {"shelf": "A7"}
     assert "parcel_shop" not in sys.modules
     assert json.loads((tmp_path / ".flux/trace.ndjson").read_text().splitlines()[0])["workflowId"] == run_id
+
+
+DEADLY = """
+import os
+from flux_engine import create_workflow
+
+def last_words(ctx):
+    print("farewell", flush=True)
+    os._exit(7)
+
+deadly = create_workflow("deadly").step("die", last_words)
+"""
+
+
+async def test_a_runner_that_dies_leaves_a_run_to_resume(tmp_path: Path) -> None:
+    """The run is interrupted in list and graph, its logs are open, the user hears of it, and u applies."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    desk = Desk(Settings(project=tmp_path).anchored(), [tmp_path])
+    async with FluxApp(desk).run_test(size=(120, 36), notifications=True) as pilot:
+        screen = screen_of(pilot)
+        await until(lambda: screen.selection.workflow == "deadly", "the workflow")
+        run_id = await desk.run("deadly", None)
+        screen.follow(run_id, "deadly")
+        await until(lambda: (view := screen.run_view) and view.status == "interrupted", "the interruption")
+        await until(lambda: (row := desk.runs.get(run_id)) and row.status == "interrupted", "its row")
+        await until(lambda: "The runner died" in said(pilot), "the news")
+        await until(lambda: desk.state.runner == "ready", "another runner")
+        await pilot.pause()
+        assert screen.selection.tab == "logs"
+        assert next(hint for hint in screen.footer.hints if hint.action == "resume").reason is None
