@@ -83,12 +83,14 @@ class Runners:
             case StillLoading():
                 name = Path(event.path).name
                 text = f"{name} is still being imported after {event.seconds:.0f} s · K restarts the runner"
-                self._owner.become(runner="starting", note=text)
+                self._owner.become(loading=text)
             case RunnerDied():
                 self._died(event)
             case RunnerRestarted():
                 self._restarted = True
-                self._owner.become(runner="starting", note="a new runner is starting", death="", blocked=None)
+                self._owner.become(
+                    runner="starting", note="a new runner is starting", death="", loading="", blocked=None
+                )
             case BlockedEvent():
                 self._owner.become(blocked=self._blockage(event))
             case OutputEvent():
@@ -105,7 +107,7 @@ class Runners:
         done = "restarted" if self._restarted else f"reloaded {what}" if what else ""
         note = f"{done} in {event.milliseconds:.0f} ms" if done else ""
         self._saved, self._restarted = (), False
-        owner.become(runner="ready", note=note, death="", in_hand=len(self.pool.runs_in_hand))
+        owner.become(runner="ready", note=note, death="", loading="", in_hand=len(self.pool.runs_in_hand))
 
     def _died(self, event: RunnerDied) -> None:
         runs = len(event.run_ids)

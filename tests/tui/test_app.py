@@ -16,7 +16,8 @@ from flux_engine.execution import RepeatedCommit, RetryPlan
 from flux_tui import at_hand
 from flux_tui.app import FluxApp
 from flux_tui.desk import Desk
-from flux_tui.news import Blockage, DeskState
+from flux_tui.model.definitions import Definitions
+from flux_tui.news import Blockage, DeskState, news
 from flux_tui.runner.messages import Problem
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.help import HelpScreen
@@ -253,6 +254,28 @@ async def test_the_header_tells_of_a_handler_that_blocks() -> None:
         await pilot.pause()
         text = screen_of(pilot).header.headline.news.text
         assert text == "parcel/pack blocks the runner for 3 s (parcel.py:41) · K restarts it"
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (DeskState(runner="starting"), "starting the runner…"),
+        (
+            DeskState(runner="ready", note="reloaded parcel.py in 84 ms"),
+            "ready · reloaded parcel.py in 84 ms",
+        ),
+        (DeskState(runner="dead", death="The runner exited with 7."), "The runner exited with 7."),
+        (
+            DeskState(runner="ready", loading="slow.py is still being imported"),
+            "slow.py is still being imported",
+        ),
+        (DeskState(runner="ready", store_problem="locked"), "the store cannot be used"),
+        (DeskState(runner="off"), "trace only"),
+    ],
+)
+def test_the_header_says_what_matters_most(state: DeskState, text: str) -> None:
+    """One line, the gravest thing first."""
+    assert news(state, Definitions()).text == text
 
 
 async def test_text_that_looks_like_markup_is_shown_as_it_is() -> None:
