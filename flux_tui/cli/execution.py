@@ -60,16 +60,20 @@ class Foreground:
 
     @contextmanager
     def _answering_ctrl_c(self) -> Iterator[None]:
-        """Say at once that Ctrl-C was heard: a handler that blocks may keep it from having an effect."""
-        interrupt = signal.getsignal(signal.SIGINT)  # asyncio's: cancels the task, the second time raises
+        """Say at once that Ctrl-C was heard: a handler that blocks may keep it from having an effect.
 
+        A command in the background of a shell ignores it, and goes on doing so.
+        """
+        interrupt = signal.getsignal(signal.SIGINT)  # asyncio's: cancels the task, the second time raises
+        if not callable(interrupt):
+            yield
+            return
         heard = itertools.count()
 
         def answer(number: int, frame: FrameType | None) -> None:
             if next(heard) == 0:
                 self._tell(["interrupting; Ctrl-C again to stop at once"])
-            if callable(interrupt):
-                interrupt(number, frame)
+            interrupt(number, frame)
 
         signal.signal(signal.SIGINT, answer)
         try:

@@ -72,6 +72,24 @@ def flux(folder, *arguments, stdin=""):
     )
 
 
+@contextlib.contextmanager
+def started(folder, *arguments, on_sigint):
+    """Start ``flux`` as a shell does, in the foreground or, with ``SIG_IGN``, in the background."""
+    process = subprocess.Popen(
+        [FLUX, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, on_sigint),  # noqa: PLW1509 - a single call
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def order(folder, *options, run_id="r1"):
     """Run the order workflow with good input."""
     arguments = ["run", "shop.py:order_flow", "--input", '{"order_id": "1"}', "--run-id", run_id]
@@ -303,16 +321,10 @@ def test_describe_shows_steps_and_input(shop):
 
 def test_ctrl_c_interrupts_a_run_that_can_be_resumed(shop):
     """The run is released, the command that goes on with it is told, and completed steps stay done."""
-    process = subprocess.Popen(
-        [FLUX, "run", "shop.py:slow_flow", "--run-id", "slow"],
-        cwd=shop,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until((shop / "started").exists)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    with started(shop, "run", "shop.py:slow_flow", "--run-id", "slow", on_sigint=signal.SIG_DFL) as process:
+        wait_until((shop / "started").exists)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "flux runs resume slow" in told
     assert "Traceback" not in told
@@ -325,6 +337,17 @@ def test_ctrl_c_interrupts_a_run_that_can_be_resumed(shop):
         ("forever", "completed"),
     ]
     assert history[0]["attempts"] == 1
+
+
+def test_a_run_in_the_background_leaves_ctrl_c_to_others(shop):
+    """A shell lets it ignore the signal; it does so, and says nothing of an interruption."""
+    with started(shop, "run", "shop.py:slow_flow", on_sigint=signal.SIG_IGN) as process:
+        wait_until((shop / "started").exists)
+        process.send_signal(signal.SIGINT)
+        (shop / "stop").touch()
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "interrupt" not in told
 
 
 def test_the_dashboard_refuses_what_is_not_there(shop):
