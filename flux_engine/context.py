@@ -49,6 +49,10 @@ class RunSeenByHandler(Protocol):
         """Return the names of the steps that are done."""
         ...
 
+    def signal_texts(self) -> Mapping[str, str]:
+        """Return the payloads of received signals as JSON text, by name."""
+        ...
+
 
 class Outputs(Mapping[str, Any]):
     """What the handlers of completed steps returned, by name. Each look gives a fresh copy."""
@@ -82,6 +86,7 @@ class Context(Generic[InputT, DataT]):
         attempt: the number of this attempt, from 1, over the run's life: a retry by hand counts on.
         idempotency_key: the same for a run and step over attempts, resumes and retries.
         outputs: what the handlers of completed steps returned, by step name.
+        signals: the payloads of the signals that the run has received, by name.
         logger: writes to the engine's logger, and to the trace as ``step:log``.
     """
 
@@ -136,6 +141,11 @@ class Context(Generic[InputT, DataT]):
     def outputs(self) -> Mapping[str, Any]:
         """What the handlers of completed steps returned, by step name."""
         return Outputs(self._run)
+
+    @property
+    def signals(self) -> Mapping[str, Any]:
+        """The payloads of the signals that the run has received, by name; fresh copies."""
+        return {name: decode(text) for name, text in self._run.signal_texts().items()}
 
 
 def idempotency_key(run_id: str, step: str) -> str:

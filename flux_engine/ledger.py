@@ -16,18 +16,23 @@ from flux_engine.definition import StepDefinition
 from flux_engine.execution import ErrorInfo, RunStatus, StepStatus
 from flux_engine.failure import describe_exception, summary
 from flux_engine.hooks import HookEvent
-from flux_engine.journal import Progress
+from flux_engine.errors import WaitTimeoutError
+from flux_engine.journal import Progress, waiting_of
 from flux_engine.services import Services
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord, RunWrite
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_engine.transitions import transition
+from flux_engine.waiting import Waiting
 
 _NO_CHANGES = msgspec.Raw(b'{"set":{},"deleted":[]}')
 _END_EVENTS = {
     RunStatus.FAILED: EventType.WORKFLOW_ERROR,
     RunStatus.COMPLETED: EventType.WORKFLOW_COMPLETE,
     RunStatus.PAUSED: EventType.WORKFLOW_PAUSE,
+    RunStatus.SUSPENDED: EventType.WORKFLOW_SUSPEND,
+    RunStatus.CANCELLED: EventType.WORKFLOW_CANCEL,
 }
+_END_HOOKS = {RunStatus.FAILED: "workflow_error", RunStatus.COMPLETED: "workflow_complete"}
 
 
 class Ledger:
@@ -45,6 +50,7 @@ class Ledger:
         self._graph = graph
         self._graph_to_store = None if record.graph == graph else graph
         self._is_new = is_new
+        self._current: str | None = None
         self._entries: dict[int, JournalEntry] = {}
         self._announcements: list[Announcement] = []
 
@@ -53,7 +59,7 @@ class Ledger:
     def start(self, meta: dict[str, Any] | None, entry: JournalEntry | None) -> None:
         """The run starts, or goes on with the entry that sent it back."""
         self.status = transition(self.status, RunStatus.RUNNING)
-        self._cancel_attempts()
+        self.cancel_attempts("Interrupted", "interrupted before its end")
         if entry is not None:
             self._enter(entry)
         self._trace(
@@ -73,11 +79,11 @@ class Ledger:
             status=status,
             duration=round(duration * 1000, 3),
             error=None if self.error is None else str(self.error),
-            data=_raw(_as_object(self.progress.texts_before(None))) if traced else None,
+            data=_raw(_as_object(self.progress.texts())) if traced else None,
         )
-        if status is not RunStatus.PAUSED:
+        if status in _END_HOOKS:
             self._hook(
-                "workflow_error" if status is RunStatus.FAILED else "workflow_complete",
+                _END_HOOKS[status],
                 status=status,
                 duration=duration,
                 data=data,
@@ -87,14 +93,14 @@ class Ledger:
 
     def interrupt(self) -> None:
         """The run is let go in the middle: attempts under way are cancelled, the status stays."""
-        self._cancel_attempts()
+        self.cancel_attempts("Interrupted", "interrupted before its end")
         self._trace(EventType.WORKFLOW_PAUSE, status="interrupted", meta={"interrupted": True})
 
-    def _cancel_attempts(self) -> None:
-        """Close the attempts that were under way when the run was left."""
+    def cancel_attempts(self, kind: str, message: str) -> None:
+        """Close the attempts that are under way, with this error."""
         for step in self.progress.steps.values():
             if step.status is StepStatus.RUNNING and step.last is not None:
-                error = ErrorInfo(type="Interrupted", message="interrupted before its end", step=step.name)
+                error = ErrorInfo(type=kind, message=message, step=step.name)
                 self._enter(
                     msgspec.structs.replace(
                         step.last,
@@ -130,6 +136,7 @@ class Ledger:
     def start_attempt(self, step: StepDefinition, retry: int, retries: int) -> JournalEntry:
         """An attempt starts: the first for ``retry`` 0, of at most ``retries`` + 1. Returns its entry."""
         progress = self.progress.steps[step.name]
+        self._current = step.name
         entry = self._enter(
             JournalEntry(
                 seq=self.progress.last_seq + 1,
@@ -139,6 +146,7 @@ class Ledger:
                 attempt=progress.attempts + 1,
                 started_at=self._services.clock.now(),
                 fingerprint=step.fingerprint,
+                seen=self.progress.last_ordinal if progress.seen is None else progress.seen,
             )
         )
         self._trace(
@@ -216,10 +224,147 @@ class Ledger:
                 exception=exception,
             )
 
+    # Waiting
+
+    def suspend_attempt(
+        self, step: StepDefinition, started: JournalEntry, outcome: Outcome, waiting: Waiting
+    ) -> None:
+        """The handler has returned, and the step waits for a signal or for its time."""
+        entry = self._end_attempt(started, StepStatus.SUSPENDED, outcome)
+        self._enter(msgspec.structs.replace(entry, completed_at=None, detail=_json(waiting)))
+        until = None if waiting.until is None else round(waiting.until * 1000)
+        self._trace(
+            EventType.STEP_SUSPEND,
+            step,
+            status=StepStatus.SUSPENDED,
+            attempt=entry.attempt,
+            changes=None if entry.changes is None else _raw(entry.changes),
+            meta={"signal": waiting.signal, "until": until},
+        )
+
+    def receive(self, step: StepDefinition, signal: str, payload: str) -> None:
+        """The signal that a step waits for has come; ``payload`` is JSON text."""
+        self._enter(
+            JournalEntry(
+                seq=self.progress.last_seq + 1,
+                kind=EntryKind.SIGNAL,
+                step=step.name,
+                started_at=self._services.clock.now(),
+                output=payload,
+                detail=_json(signal),
+            )
+        )
+        self._trace(EventType.SIGNAL_RECEIVED, step, input=_raw(payload), meta={"signal": signal})
+        self.wake(step, payload)
+
+    def wake(self, step: StepDefinition, output: str | None = None) -> None:
+        """The wait of a step is over, and the step complete with what its handler changed."""
+        self._leave_suspension(step, StepStatus.COMPLETED, output=output)
+
+    def expire(self, step: StepDefinition) -> None:
+        """The signal that a step waits for did not come in time: the step has failed."""
+        waiting = waiting_of(self.progress.steps[step.name].last)
+        signal = None if waiting is None else waiting.signal
+        exception = WaitTimeoutError(f"step {step.name!r} waited for signal {signal!r} longer than it may")
+        self.error, self.exception = describe_exception(exception, step=step.name), exception
+        self._leave_suspension(step, StepStatus.FAILED, error=self.error)
+
+    def _leave_suspension(
+        self,
+        step: StepDefinition,
+        status: StepStatus,
+        *,
+        output: str | None = None,
+        error: ErrorInfo | None = None,
+    ) -> None:
+        progress = self.progress.steps[step.name]
+        if progress.last is None:
+            return
+        done = status is StepStatus.COMPLETED
+        entry = self._enter(
+            msgspec.structs.replace(
+                progress.last,
+                status=transition(progress.status, status),
+                completed_at=self._services.clock.now(),
+                ordinal=self.progress.place_of_result(step.name) if done else None,
+                output=output,
+                error=None if error is None else _json(error),
+                detail=None,
+            )
+        )
+        self._trace(
+            EventType.STEP_COMPLETE if done else EventType.STEP_ERROR,
+            step,
+            status=status,
+            attempt=entry.attempt,
+            duration=_milliseconds(entry),
+            changes=_NO_CHANGES if entry.changes is None else _raw(entry.changes),
+            error=None if error is None else str(error),
+            meta={"output": _raw(output)} if output else ({"exception": error} if error else None),
+        )
+
+    # Compensation
+
+    def start_compensation(self, step: StepDefinition) -> JournalEntry:
+        """What a completed step did is about to be taken back."""
+        count = self.progress.steps[step.name].compensations
+        entry = self._enter(
+            JournalEntry(
+                seq=self.progress.last_seq + 1,
+                kind=EntryKind.COMPENSATION,
+                step=step.name,
+                status=StepStatus.RUNNING,
+                attempt=count + 1,
+                started_at=self._services.clock.now(),
+                fingerprint=step.fingerprint,
+            )
+        )
+        self._trace(EventType.STEP_COMPENSATE, step, status="running", attempt=entry.attempt)
+        return entry
+
+    def complete_compensation(self, step: StepDefinition, started: JournalEntry) -> None:
+        """What the step did is taken back: its result no longer counts."""
+        transition(self.progress.steps[step.name].status, StepStatus.COMPENSATED)
+        entry = self._end_compensation(started, StepStatus.COMPENSATED, None)
+        self._trace(
+            EventType.STEP_COMPENSATE,
+            step,
+            status=StepStatus.COMPENSATED,
+            attempt=entry.attempt,
+            duration=_milliseconds(entry),
+        )
+
+    def fail_compensation(self, step: StepDefinition, started: JournalEntry, outcome: Outcome) -> None:
+        """An attempt to take back what the step did has failed."""
+        exception = outcome.error or AssertionError("a failed attempt has an error")
+        error = describe_exception(exception, step=step.name)
+        entry = self._end_compensation(started, StepStatus.FAILED, error)
+        self._trace(
+            EventType.STEP_COMPENSATE,
+            step,
+            status=StepStatus.FAILED,
+            attempt=entry.attempt,
+            duration=_milliseconds(entry),
+            error=str(error),
+            meta={"exception": error},
+        )
+
+    def _end_compensation(
+        self, started: JournalEntry, status: StepStatus, error: ErrorInfo | None
+    ) -> JournalEntry:
+        return self._enter(
+            msgspec.structs.replace(
+                started,
+                status=status,
+                completed_at=self._services.clock.now(),
+                error=None if error is None else _json(error),
+            )
+        )
+
     # Entering, storing, announcing
 
-    async def commit(self, step: str | None, *, release: bool = False) -> None:
-        """Store what was entered, with ``step`` as the current one, then announce it.
+    async def commit(self, *, release: bool = False) -> None:
+        """Store what was entered, then announce it.
 
         ``release`` also gives up the ownership of the run.
         """
@@ -228,28 +373,33 @@ class Ledger:
             "status": self.status,
             "updated_at": now,
             "completed_at": now if self.status.ended else None,
-            "current_step": step,
+            "current_step": self.progress.current_step() if release else self._current,
             "error": None if self.error is None else _json(self.error),
             "error_summary": None if self.error is None else summary(self.error),
             "owner": None if release else self._record.owner,
         }
-        entries = tuple(self._entries.values())
-        if self._is_new:
-            await self._services.storage.create(msgspec.structs.replace(self._record, **head), entries)
-            self._is_new = False
-        else:
-            await self._services.storage.save(
-                RunWrite(
-                    run_id=self._record.id,
-                    fence=self._record.fence,
-                    graph=self._graph_to_store,
-                    entries=entries,
-                    **head,
-                )
-            )
-        self._graph_to_store = None
-        self._entries.clear()
+        # Steps that run at the same time commit what they find here, so each entry is taken once.
+        entries, self._entries = tuple(self._entries.values()), {}
         announcements, self._announcements = self._announcements, []
+        graph, self._graph_to_store = self._graph_to_store, None
+        is_new, self._is_new = self._is_new, False
+        try:
+            if is_new:
+                await self._services.storage.create(msgspec.structs.replace(self._record, **head), entries)
+            else:
+                await self._services.storage.save(
+                    RunWrite(
+                        run_id=self._record.id,
+                        fence=self._record.fence,
+                        graph=graph,
+                        entries=entries,
+                        **head,
+                    )
+                )
+        except BaseException:
+            self._entries = {entry.seq: entry for entry in entries} | self._entries
+            self._graph_to_store, self._is_new = graph, is_new
+            raise
         await self._services.announcer.tell(announcements)
 
     def keep_quiet(self) -> None:
@@ -276,6 +426,7 @@ class Ledger:
             error=error,
             detail=_json(detail),
             fingerprint=step.fingerprint,
+            ordinal=self.progress.place_of_result(step.name) if status.done else None,
         )
 
     def _end_attempt(
@@ -294,6 +445,8 @@ class Ledger:
                 changes=outcome.delta.encode() if outcome.delta else None,
                 error=None if error is None else _json(error),
                 fingerprint=started.fingerprint,
+                seen=started.seen,
+                ordinal=self.progress.place_of_result(started.step) if status.done else None,
             )
         )
 

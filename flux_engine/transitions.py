@@ -53,7 +53,7 @@ STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
     StepStatus.FAILED: frozenset({StepStatus.PENDING, StepStatus.RUNNING}),
     StepStatus.SKIPPED: frozenset({StepStatus.PENDING}),
     StepStatus.CANCELLED: frozenset({StepStatus.PENDING, StepStatus.RUNNING}),
-    StepStatus.COMPENSATED: frozenset({StepStatus.PENDING}),
+    StepStatus.COMPENSATED: frozenset({StepStatus.PENDING, StepStatus.RUNNING}),
 }
 
 _TABLES: Mapping[type, tuple[str, Mapping[Any, frozenset[Any]]]] = {

@@ -44,6 +44,8 @@ class EntryKind(StrEnum):
 
     ATTEMPT = "attempt"
     RETRY = "retry"
+    SIGNAL = "signal"
+    COMPENSATION = "compensation"
 
 
 class JournalEntry(Struct, frozen=True, kw_only=True):
@@ -52,6 +54,9 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     An ``ATTEMPT`` is one attempt of a step, written when it starts and again, with the same ``seq``,
     when it ends; a step that was skipped has a single entry with attempt 0. ``output``, ``changes``
     and ``error`` are JSON text, and so is ``detail``.
+
+    ``seen`` is how many results the run had when the attempt started, ``ordinal`` the place of this result
+    among the results of the run, from 1: together they say which data the step was given.
 
     A ``RETRY`` marks the point where a run was sent back to ``step``: ``detail`` names the steps
     whose results no longer count, ``changes`` is the edit that was merged over the restored data.
@@ -69,6 +74,8 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     error: str | None = None
     detail: str | None = None
     fingerprint: str = ""
+    seen: int | None = None
+    ordinal: int | None = None
 
 
 class RunWrite(Struct, frozen=True, kw_only=True):
