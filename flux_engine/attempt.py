@@ -49,7 +49,7 @@ async def run_attempt(
         returned = await _call(step, handler or step.handler, ctx, timeout)
         waits_for = returned if isinstance(returned, Wait | Sleep) else None
         output = None if returned is None or waits_for is not None else _encode_output(step, returned)
-        delta, values = shape.changes(ctx.data, data)
+        delta, values = _changes(step, shape, ctx, data)
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         if isinstance(error, KeyboardInterrupt) or _cancelled_from_outside():
             raise
@@ -106,6 +106,15 @@ def _encode_output(step: StepDefinition, returned: Any) -> str:
         return encode(returned)
     except SerializationError as error:
         raise SerializationError(f"what step {step.name!r} returned cannot be stored: {error}") from error
+
+
+def _changes(
+    step: StepDefinition, shape: DataShape, ctx: Context[Any, Any], data: RunData
+) -> tuple[Delta, dict[str, Any]]:
+    try:
+        return shape.changes(ctx.data, data)
+    except SerializationError as error:
+        raise SerializationError(f"step {step.name!r}: {error}") from error
 
 
 def _kept_changes(shape: DataShape, ctx: Context[Any, Any], data: RunData) -> Delta:

@@ -7,8 +7,9 @@ from msgspec import structs
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
+from flux_engine.attempt import is_async
 from flux_engine.context import Context
-from flux_engine.data import Data, DataShape
+from flux_engine.data import Data, DataShape, is_text
 from flux_engine.definition import (
     ENGINE_DEFAULT,
     DataT,
@@ -108,6 +109,11 @@ class WorkflowBuilder(Generic[InputT, DataT]):
         """Check the input further: ``check(input)`` returns ``False`` or raises to refuse it."""
         if not callable(check):
             raise DefinitionError(f"workflow {self._name!r}: validate() takes a function, not {check!r}")
+        if is_async(check):
+            raise DefinitionError(
+                f"workflow {self._name!r}: validate() takes a plain function, not the async {check!r}; "
+                "wait for what an input refers to in the first step"
+            )
         self._check = check
         return self._changed()
 
@@ -154,6 +160,7 @@ class WorkflowBuilder(Generic[InputT, DataT]):
         return self._add(name, handler, commit=True, options=options)
 
     def _add(self, name: str, handler: Handler | None, *, commit: bool, options: dict[str, Any]) -> Any:
+        _check_name(f"workflow {self._name!r}: a step", name)
         if handler is None:
 
             def decorate(function: HandlerT) -> HandlerT:
@@ -163,7 +170,6 @@ class WorkflowBuilder(Generic[InputT, DataT]):
             return decorate
         if not callable(handler):
             raise DefinitionError(f"{self._where(name)}: the handler is not callable: {handler!r}")
-        _check_name(f"workflow {self._name!r}: a step", name)
         if any(step.name == name for step in self._steps):
             raise DefinitionError(f"{self._where(name)}: there is a step of this name already")
         checked = _checked_options(self._where(name), options, commit=commit)
@@ -238,6 +244,8 @@ def create_workflow(name: str) -> WorkflowBuilder[Any, Data]:
 def _check_name(whose: str, name: object) -> None:
     if not isinstance(name, str) or not name.strip():
         raise DefinitionError(f"{whose} has a name that is a string and not empty, not {name!r}")
+    if not is_text(name):
+        raise DefinitionError(f"{whose} has a name without surrogates, not {name!r}")
 
 
 def _checked_options(where: str, options: dict[str, Any], *, commit: bool) -> dict[str, Any]:

@@ -8,11 +8,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
-from flux_engine.errors import OwnershipLostError, RunBusyError, RunNotFoundError, WorkflowMismatchError
+from flux_engine.errors import (
+    OwnershipLostError,
+    RunBusyError,
+    RunExistsError,
+    RunNotFoundError,
+    WorkflowMismatchError,
+)
 from flux_engine.journal import Progress, stored_steps
 from flux_engine.live_run import LiveRun
 from flux_engine.ownership import decode_owner, is_gone, this_owner
-from flux_engine.plan import merged_order
+from flux_engine.plan import merged_steps
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
 from flux_engine.storage.base import JournalEntry, RunRecord
@@ -45,6 +51,11 @@ class Custody:
         finally:
             self._taken.discard(run_id)
 
+    def check_unused(self, run_id: str) -> None:
+        """Raise ``RunExistsError`` when this engine has a run of this id in hand, stored or not yet."""
+        if run_id in self._taken or run_id in self._driven:
+            raise RunExistsError(f"A run with the id {run_id!r} exists already. Choose another id.")
+
     async def find(self, run_id: str) -> RunRecord:
         """Return the record of a run. Raises ``RunNotFoundError``."""
         record = await self._services.storage.find(run_id)
@@ -57,13 +68,10 @@ class Custody:
         record = await self.find(run_id)
         if record.workflow != definition.name:
             raise WorkflowMismatchError(
-                f"Run {run_id} belongs to workflow {record.workflow!r}, not to {definition.name!r}."
+                f"Run {run_id} belongs to workflow {record.workflow!r}, not to {definition.name!r}. "
+                f"Pass workflow {record.workflow!r}, or the id of a run of {definition.name!r}."
             )
-        stored = stored_steps(record)
-        commits = dict(stored) | {step.name: step.commit for step in definition.steps}
-        progress = Progress(
-            (name, commits[name]) for name in merged_order(definition, [name for name, _ in stored])
-        )
+        progress = Progress(merged_steps(definition, stored_steps(record)))
         for entry in await self._services.storage.journal(run_id):
             progress.add(entry)
         return record, progress
@@ -128,7 +136,7 @@ class Custody:
     async def release_all(self, grace: float) -> None:
         """Let every run stop at its next step boundary; after ``grace`` seconds cancel what still runs."""
         for run, task in self._driven.values():
-            if run.idle:
+            if run.resting:
                 task.cancel()
         tasks = [task for _, task in self._driven.values()]
         if not tasks:

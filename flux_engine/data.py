@@ -147,10 +147,8 @@ class StepData(Data):
         return value
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if type(key) is not str:
-            raise SerializationError(
-                f"the keys of ctx.data are strings, not {type(key).__qualname__} ({key!r}): write str(key)"
-            )
+        if check_key(key) not in self:
+            self._flux_own.pop(key, None)  # a key that was deleted comes back as the last one
         self._flux_own[key] = True
         super().__setitem__(key, value)
 
@@ -247,6 +245,11 @@ class DataShape:
 
         Raises ``SerializationError`` naming the key when a value cannot be stored.
         """
+        if not isinstance(data, StepData):
+            raise TypeError(
+                f"ctx.data was replaced by a value of type {type(data).__qualname__}: "
+                "change its keys instead, as in ctx.data.update(…) or ctx.data.clear()"
+            )
         own: dict[str, bool] = data._flux_own  # noqa: SLF001 - the two are one idea
         if not own:
             return _NOTHING, {}
@@ -255,7 +258,7 @@ class DataShape:
 
     def edit(self, patch: Mapping[str, Any]) -> Delta:
         """Return a caller's edit as a delta. Raises ``SerializationError`` naming the key."""
-        return Delta(set={key: encode_key(key, value) for key, value in patch.items()})
+        return Delta(set={check_key(key): encode_key(key, value) for key, value in patch.items()})
 
     def result(self, run: RunData) -> Any:
         """Return the data of a run for its caller."""
@@ -272,6 +275,26 @@ def _difference(values: dict[str, Any], gone: Iterable[str], run: RunData) -> tu
     if not changed and not deleted:
         return _NOTHING, {}
     return Delta(set=changed, deleted=deleted), values
+
+
+def is_text(text: str) -> bool:
+    """Say whether a string can be written as UTF-8, which surrogates cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_key(key: Any) -> str:
+    """Return the key. Raises ``SerializationError`` when it is not a string."""
+    if type(key) is not str:
+        raise SerializationError(
+            f"the keys of ctx.data are strings, not {type(key).__qualname__} ({key!r}): write str(key)"
+        )
+    if not is_text(key):
+        raise SerializationError(f"the key {key!r} of ctx.data has surrogates, which are no characters")
+    return key
 
 
 def encode_key(key: str, value: Any) -> str:

@@ -12,10 +12,11 @@ from typing import Any, Literal, Self
 import msgspec
 
 from flux_engine.announcer import Announcer, Sink
-from flux_engine.builder import WorkflowBuilder, check_retries, check_timeout
+from flux_engine.arguments import Workflow, as_definition, as_edit, as_statuses, check_parts, check_run_id
+from flux_engine.builder import check_retries, check_timeout
 from flux_engine.clock import Clock, IdFactory, SystemClock, as_datetime, new_id
 from flux_engine.custody import Custody
-from flux_engine.definition import DataT, InputT, WorkflowDefinition
+from flux_engine.definition import DataT, InputT
 from flux_engine.errors import (
     FluxError,
     InvalidTransitionError,
@@ -25,14 +26,13 @@ from flux_engine.hooks import Hooks
 from flux_engine.journal import Progress, RetryDetail, is_interrupted, stored_steps, workflow_state
 from flux_engine.live_run import LiveRun
 from flux_engine.logger import FluxLogger, default_logger
-from flux_engine.plan import check_unchanged, first_open_step, plan_retry
+from flux_engine.plan import check_unchanged, first_open_step, merged_steps, plan_retry
 from flux_engine.problems import Problems
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
 from flux_engine.storage.base import EntryKind, JournalEntry, RunQuery, RunRecord, WorkflowStorage
 from flux_engine.storage.memory import MemoryStorage
 
-Workflow = WorkflowBuilder[InputT, DataT] | WorkflowDefinition[InputT, DataT]
 Scope = Literal["downstream", "only"]
 
 
@@ -65,6 +65,7 @@ class FluxEngine:
     ) -> None:
         check_retries("FluxEngine(default_retries=…)", default_retries)
         check_timeout("FluxEngine(default_timeout=…)", default_timeout)
+        check_parts(storage, trace, on)
         chosen_logger = logger or default_logger()
         self._storage = storage if storage is not None else MemoryStorage()
         self._trace = trace
@@ -140,11 +141,12 @@ class FluxEngine:
         A step that fails makes the result ``failed``; nothing is raised for it.
 
         Raises:
-            InvalidInputError: the input does not fit; no run was created.
+            InvalidInputError: the input or the ``run_id`` does not fit; no run was created.
             RunExistsError: there is a run with this ``run_id``.
             StorageError: the store failed; the run stays as it was last stored.
         """
-        definition = _definition(workflow)
+        definition = as_definition(workflow)
+        check_run_id(definition.name, run_id)
         value = definition.validate_input(input)
         text = definition.encode_input(value)
         await self.init()
@@ -160,7 +162,8 @@ class FluxEngine:
             owner=self._custody.owner_text,
             fence=1,
         )
-        progress = Progress((step.name, step.commit) for step in definition.steps)
+        self._custody.check_unused(record.id)
+        progress = Progress(merged_steps(definition, ()))
         run = LiveRun(self._services, definition, record, progress, input=value, is_new=True)
         run.start()
         return await self._custody.drive(run)
@@ -182,7 +185,7 @@ class FluxEngine:
             InvalidTransitionError: the run is completed or cancelled, and ``from_step`` is not given.
             DefinitionChangedError: steps before the starting point have changed.
         """
-        definition = _definition(workflow)
+        definition = as_definition(workflow)
         await self.init()
         if from_step is not None:
             return await self.retry_step(
@@ -195,7 +198,7 @@ class FluxEngine:
                     f"Run {run_id} is {record.status}, so there is nothing to go on with. "
                     "Use retry_step, or resume with from_step, to run it again from a step."
                 )
-            stored = [name for name, _ in stored_steps(record)]
+            stored = [step.name for step in stored_steps(record)]
             start = first_open_step(stored, progress)
             check_unchanged(definition, stored, start, allow_changed=allow_changed)
             meta = {"resume": True, "fromStep": stored[start] if start < len(stored) else None}
@@ -231,13 +234,13 @@ class FluxEngine:
             DefinitionChangedError: steps before this one have changed.
             SerializationError, InvalidInputError: the edit cannot be stored or does not fit ``.data(type)``.
         """
-        definition = _definition(workflow)
+        definition = as_definition(workflow)
         target = definition.step(step)
-        edit = definition.shape.edit(data) if data else None
+        edit = as_edit(definition, data)
         await self.init()
         async with self._custody.of(run_id):
             record, progress = await self._custody.load(definition, run_id)
-            stored = [name for name, _ in stored_steps(record)]
+            stored = [step.name for step in stored_steps(record)]
             start = stored.index(target.name) if target.name in stored else target.index
             check_unchanged(definition, stored, start, allow_changed=allow_changed)
             plan = plan_retry(
@@ -280,7 +283,7 @@ class FluxEngine:
         keep_commits: bool = False,
     ) -> RetryPlan:
         """Return what ``retry_step`` would do, without doing it. Raises as it would for unknown names."""
-        definition = _definition(workflow)
+        definition = as_definition(workflow)
         definition.step(step)
         await self.init()
         _, progress = await self._custody.look(definition, run_id)
@@ -346,7 +349,7 @@ class FluxEngine:
         rows = await self._storage.list(
             RunQuery(
                 workflow=workflow,
-                statuses=_statuses(status),
+                statuses=as_statuses(status),
                 text=text,
                 since=None if since is None else since.timestamp(),
                 until=None if until is None else until.timestamp(),
@@ -375,17 +378,3 @@ class FluxEngine:
         async with self._custody.of(run_id):
             self._custody.check_free(await self._custody.find(run_id))
             await self._storage.delete(run_id)
-
-
-def _definition(workflow: Workflow[InputT, DataT]) -> WorkflowDefinition[InputT, DataT]:
-    if isinstance(workflow, WorkflowBuilder):
-        return workflow.build()
-    if isinstance(workflow, WorkflowDefinition):
-        return workflow
-    raise TypeError(f"expected a workflow made with create_workflow(), found {workflow!r}")
-
-
-def _statuses(status: RunStatus | str | Iterable[RunStatus | str] | None) -> tuple[RunStatus, ...]:
-    if status is None:
-        return ()
-    return (RunStatus(status),) if isinstance(status, str) else tuple(RunStatus(entry) for entry in status)

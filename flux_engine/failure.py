@@ -83,4 +83,6 @@ def _is_user_file(file: str) -> bool:
 
 
 def _cut(text: str, limit: int) -> str:
+    """Keep at most ``limit`` characters, with surrogates, which no store or trace can take, escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= limit else text[: limit - 1] + "…"

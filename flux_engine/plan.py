@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import structs
+
 from flux_engine.context import idempotency_key
 from flux_engine.definition import WorkflowDefinition
 from flux_engine.errors import DefinitionChangedError
 from flux_engine.execution import RepeatedCommit, RetryPlan, StepStatus
-from flux_engine.journal import Progress
+from flux_engine.journal import Progress, StoredStep
+from flux_engine.steps_graph import descendants, order
 
 SCOPES = ("downstream", "only")
 
@@ -42,14 +45,15 @@ def check_unchanged(
     )
 
 
-def merged_order(definition: WorkflowDefinition[Any, Any], stored: Sequence[str]) -> list[str]:
-    """Return the definition's steps with those it no longer has kept behind their old predecessors."""
-    order = list(definition.names)
-    for position, name in enumerate(stored):
-        if name not in order:
-            before = stored[position - 1] if position else None
-            order.insert(order.index(before) + 1 if before is not None else 0, name)
-    return order
+def merged_steps(
+    definition: WorkflowDefinition[Any, Any], stored: Sequence[StoredStep]
+) -> list[StoredStep]:
+    """Return the definition's steps, and behind them those that the run had and it no longer has."""
+    now = [
+        StoredStep(name=step.name, commit=step.commit, after=step.after) for step in definition.steps
+    ]
+    gone = [step for step in stored if step.name not in definition.names]
+    return [*now, *(structs.replace(step, after=()) for step in gone)]
 
 
 def plan_retry(
@@ -65,16 +69,18 @@ def plan_retry(
     if scope not in SCOPES:
         raise ValueError(f"scope is one of {', '.join(SCOPES)}, not {scope!r}")
     target = definition.step(step)
+    following = descendants(definition.after, step) if scope == "downstream" else set()
     again: list[str] = []
     kept: list[str] = []
-    for candidate in definition.steps:
-        follows = candidate.index > target.index and scope == "downstream"
-        done = _is_done(progress, candidate.name)
-        reused = keep_commits and candidate.commit and done
-        if candidate.index == target.index or (follows and not reused):
-            again.append(candidate.name)
+    for name in order(definition.after):
+        done = _is_done(progress, name)
+        reused = keep_commits and definition.step(name).commit and done
+        if name == target.name or (name in following and not reused):
+            again.append(name)
         elif done:
-            kept.append(candidate.name)
+            kept.append(name)
+        elif scope == "downstream":
+            again.append(name)  # it was still to do, and is done on the way
     return RetryPlan(
         run_id=run_id,
         step=target.name,

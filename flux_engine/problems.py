@@ -1,5 +1,6 @@
 """What goes wrong beside a run and must not break it: hooks and trace sinks that raise."""
 
+import contextlib
 from collections import Counter
 
 from flux_engine.logger import FluxLogger
@@ -16,7 +17,8 @@ class Problems:
         """Take note of one error."""
         self.counts[kind] += 1
         if self.counts[kind] == 1:
-            self._logger.error(
-                f"{kind} failed: {type(error).__qualname__}: {error} "
-                "(the run goes on; further ones are only counted)"
-            )
+            with contextlib.suppress(Exception):  # a logger that fails has nobody left to tell
+                self._logger.error(
+                    f"{kind} failed: {type(error).__qualname__}: {error} "
+                    "(the run goes on; further ones are only counted)"
+                )

@@ -4,6 +4,8 @@ import inspect
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from flux_engine.attempt import Outcome, is_async, run_attempt
 from flux_engine.context import Context
 from flux_engine.data import RunData
@@ -101,8 +103,7 @@ class StepRun:
             )
             if outcome.error is None:
                 return await self._succeed(entry, outcome, retry)
-            again = retry < retries and _may_retry(step, outcome.error)
-            delay = step.backoff.delay(retry + 1) if again else None
+            delay, outcome = self._delay(outcome, retry, retries)
             self._ledger.fail_attempt(step, entry, outcome, retry=retry, retries=retries, delay=delay)
             if delay is None:
                 self._host.merged.leave(step.name)
@@ -113,6 +114,16 @@ class StepRun:
                 self._host.merged.leave(step.name)
                 return StepEnd.LEFT
             retry += 1
+
+    def _delay(self, outcome: Outcome, retry: int, retries: int) -> tuple[float | None, Outcome]:
+        """Return the back-off before the next attempt, ``None`` for no further attempt."""
+        if outcome.error is None or retry >= retries or not _may_retry(self._step, outcome.error):
+            return None, outcome
+        try:
+            return self._step.backoff.delay(retry + 1), outcome
+        except Exception as error:  # noqa: BLE001 - a back-off can be the user's code
+            error.__cause__ = outcome.error
+            return None, structs.replace(outcome, error=error)
 
     def _checked(self, outcome: Outcome) -> Outcome:
         if outcome.error is None:

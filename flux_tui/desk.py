@@ -9,35 +9,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from flux_engine.execution import RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.feed.modules import watch_modules
 from flux_tui.feed.store import StoreFeed
 from flux_tui.feed.trace import TraceFeed, TraceNews
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
 from flux_tui.model.runs import RunsModel
-from flux_tui.news import Blockage, DeskState
+from flux_tui.news import DeskState, Notice
 from flux_tui.open_runs import OpenRuns
-from flux_tui.runner.config import RunnerConfig
 from flux_tui.runner.messages import Scope
 from flux_tui.runner.pool import RunnerPool
-from flux_tui.runner.pool_events import (
-    BlockedEvent,
-    OutputEvent,
-    PoolEvent,
-    Reloaded,
-    RunEnded,
-    RunnerDied,
-    RunnerRestarted,
-    StillLoading,
-)
+from flux_tui.runners import Runners
 from flux_tui.settings import Settings
 
 TRACE_BUSY, TRACE_IDLE = 0.03, 0.1
@@ -51,18 +40,6 @@ BUSY_FOR = 2.0
 
 INPUTS_KEPT = 50
 """How many inputs of a workflow are remembered."""
-
-OUTPUT_SHOWN = 600
-"""How many characters of a dead runner's output are told at once."""
-
-
-class Notice(Struct, frozen=True, kw_only=True):
-    """Something to tell the user once."""
-
-    title: str
-    text: str
-    severity: Literal["information", "warning", "error"] = "information"
-    seconds: float = 6.0
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -95,7 +72,6 @@ class Desk:
         self.runs = RunsModel()
         self.counts: Counter[str] = Counter()
         self.state = DeskState(runner="off" if trace_only else "starting")
-        self._paths = tuple(paths)
         self._clock = clock
         self._tell: Callable[[Change], None] = lambda _: None
         self._open = OpenRuns()
@@ -103,26 +79,13 @@ class Desk:
         self._latest: dict[str, tuple[float, str]] = {}
         self._inputs: dict[str, list[Any]] = {}
         self._graphs: dict[str, Any] = {}
-        self._saved: tuple[str, ...] = ()
-        self._files: set[Path] = set()
         self._busy_until = 0.0
         self._look = asyncio.Event()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
         self._store = None if trace_only else StoreFeed(settings.db)
-        self._pool = None if trace_only else RunnerPool(self._runner_config(), self._runner_told)
-
-    def _runner_config(self) -> RunnerConfig:
-        settings = self.settings
-        return RunnerConfig(
-            root=str(settings.project),
-            db=str(settings.db),
-            trace=str(settings.trace),
-            paths=tuple(str(path) for path in self._paths),
-            default_retries=settings.default_retries,
-            default_timeout=settings.default_timeout,
-        )
+        self._runners = None if trace_only else Runners(settings, paths, self)
 
     # Life
 
@@ -135,21 +98,16 @@ class Desk:
         self._spawn(self._follow_trace())
         if self._store is not None:
             self._spawn(self._follow_store(self._store))
-        if self._pool is not None:
-            try:
-                await self._pool.start()
-            except OSError as error:
-                self._become(runner="dead", death=f"no runner can be started: {error}")
-                return
-            self._spawn(self._watch(self._pool))
+        if self._runners is not None and await self._runners.start():
+            self._spawn(self._runners.watch())
 
     async def stop(self) -> None:
         """Stop following, and end the runner; its runs stop at a step boundary and can be resumed."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._pool is not None:
-            await self._pool.stop()
+        if self._runners is not None:
+            await self._runners.pool.stop()
         if self._store is not None:
             await self._store.close()
         self._trace.close()
@@ -163,7 +121,7 @@ class Desk:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             text = f"{type(error).__name__}: {error}"
-            self._notify("A part of the dashboard stopped", text, "error")
+            self.notify(Notice(title="A part of the dashboard stopped", text=text, severity="error"))
 
     # What there is
 
@@ -219,7 +177,7 @@ class Desk:
 
     async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
         """Start a run; return its id when it exists."""
-        run_id = await self._runner().run(workflow, input)
+        run_id = await self._pool.run(workflow, input)
         earlier = [value for value in self._inputs.get(workflow, ()) if value != input]
         self._inputs[workflow] = [input, *earlier][:INPUTS_KEPT]
         self._begun(run_id)
@@ -227,7 +185,7 @@ class Desk:
 
     async def preview(self, run: RunView, step: str, *, scope: Scope = "downstream") -> RetryPlan:
         """Return what a retry would do."""
-        plan = await self._runner().preview_retry(run.workflow, run.id, step, scope=scope)
+        plan = await self._pool.preview_retry(run.workflow, run.id, step, scope=scope)
         return convert(plan, RetryPlan)
 
     async def retry(
@@ -241,7 +199,7 @@ class Desk:
         allow_changed: bool = False,
     ) -> str:
         """Retry a run from a step; return its id when it moves again."""
-        run_id = await self._runner().retry(
+        run_id = await self._pool.retry(
             run.workflow,
             run.id,
             step,
@@ -255,23 +213,24 @@ class Desk:
 
     async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
         """Go on with an interrupted run; return its id when it moves again."""
-        run_id = await self._runner().resume(run.workflow, run.id, allow_changed=allow_changed)
+        run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
         self._begun(run_id)
         return run_id
 
     async def restart(self) -> None:
         """End the runner, whatever it does, and start another one."""
-        self._become(runner="starting", note="restarting the runner…", death="", blocked=None)
-        await self._runner().restart()
+        self.become(runner="starting", note="restarting the runner…", death="", blocked=None)
+        await self._pool.restart()
 
-    def _runner(self) -> RunnerPool:
-        if self._pool is None:
+    @property
+    def _pool(self) -> RunnerPool:
+        if self._runners is None:
             raise RuntimeError("a trace is only looked at; there is no runner")
-        return self._pool
+        return self._runners.pool
 
     def _begun(self, run_id: str) -> None:
-        self._stay_busy()
-        self._become(in_hand=len(self._runner().runs_in_hand))
+        self.stay_busy()
+        self.become(in_hand=len(self._pool.runs_in_hand))
         self._tell(Change(runs=frozenset({run_id})))
 
     # The trace
@@ -290,10 +249,10 @@ class Desk:
             self.runs.forget_trace()
             self._open.forget_trace()
         if self._trace.problem is not None and self.trace_only:
-            self._become(note=self._trace.problem)
+            self.become(note=self._trace.problem)
         if not news.events and not news.reset:
             return
-        self._stay_busy()
+        self.stay_busy()
         for event in news.events:
             self._open.take(event)
             if self.trace_only and event.type == EventType.WORKFLOW_START:
@@ -314,7 +273,8 @@ class Desk:
         module = ModuleView(path=path if path != "-" else "standard input", workflows=workflows)
         self.definitions = Definitions(modules=(module,) if workflows else ())
 
-    def _stay_busy(self) -> None:
+    def stay_busy(self) -> None:
+        """Look at trace and store often for a while."""
         self._busy_until = self.now() + BUSY_FOR * 1000
         self._look.set()
 
@@ -332,7 +292,7 @@ class Desk:
         while True:
             if await store.poll():
                 await self._read_page(store)
-            self._become(store_problem=store.problem)
+            self.become(store_problem=store.problem)
             busy = self.runs.running > 0 or self.now() < self._busy_until
             try:
                 await asyncio.wait_for(self._look.wait(), STORE_BUSY if busy else STORE_IDLE)
@@ -352,91 +312,22 @@ class Desk:
             self._tell(Change(runs=frozenset(changed)))
 
     def _count(self, rows: Iterable[RunRowView]) -> None:
-        for row in rows:
+        for row in {row.id: row for row in rows}.values():
             if self.runs.get(row.id) is None:
                 self.counts[row.workflow] += 1
                 self._latest[row.workflow] = max(
                     self._latest.get(row.workflow, (0.0, "")), (row.started_at, row.id)
                 )
 
-    # The runner
-
-    async def _watch(self, pool: RunnerPool) -> None:
-        async for changed in watch_modules(self._paths, lambda: self._files):
-            self._saved = tuple(sorted({Path(path).name for path in changed}))
-            await pool.reload()
-
-    def _runner_told(self, event: PoolEvent) -> None:
-        match event:
-            case Reloaded():
-                self._reloaded(event)
-            case StillLoading():
-                name = Path(event.path).name
-                text = f"{name} is still being imported after {event.seconds:.0f} s · K restarts the runner"
-                self._become(runner="starting", note=text)
-            case RunnerDied():
-                self._died(event)
-            case RunnerRestarted():
-                self._become(runner="starting", note="a new runner is starting", death="", blocked=None)
-            case BlockedEvent():
-                self._become(blocked=self._blockage(event))
-            case OutputEvent():
-                pass
-            case RunEnded():
-                self._ended(event)
-
-    def _reloaded(self, event: Reloaded) -> None:
-        first = not self.definitions.modules and not self._saved
-        self._files = {Path(file) for file in event.files}
-        self.definitions = self.definitions.loaded(list(event.modules))
-        what = ", ".join(self._saved) or ("" if first else "all modules")
-        note = f"reloaded {what} in {event.milliseconds:.0f} ms" if what else ""
-        self._become(runner="ready", note=note, death="", in_hand=len(self._runner().runs_in_hand))
-
-    def _died(self, event: RunnerDied) -> None:
-        runs = len(event.run_ids)
-        text = event.description
-        if runs:
-            text += f" {runs} run{'s' if runs > 1 else ''} interrupted: select one and press u to resume it."
-        if event.output:
-            text += f"\n{event.output[-OUTPUT_SHOWN:]}"
-        self._become(runner="dead", death=event.description, blocked=None)
-        self._stay_busy()
-        self._notify("The runner died", text, "error", seconds=15.0)
-
-    def _ended(self, event: RunEnded) -> None:
-        self._become(in_hand=len(self._runner().runs_in_hand))
-        self._stay_busy()
-        if event.error:
-            self._notify("A run stopped", event.error, "error")
-
-    def _blockage(self, event: BlockedEvent) -> Blockage | None:
-        if not event.seconds:
-            return None
-        row = None if event.run_id is None else self.runs.get(event.run_id)
-        file, _, rest = event.where.rpartition("/")
-        where = (rest if file else event.where).rsplit(":", 1)[0]
-        return Blockage(
-            seconds=event.seconds,
-            workflow="" if row is None else row.workflow,
-            step=event.step or "",
-            where=where,
-        )
-
     # Telling
 
-    def _become(self, **changes: Any) -> None:
+    def become(self, **changes: Any) -> None:
+        """Change the state, and tell so."""
         state = replace(self.state, **changes)
         if state != self.state or "runner" in changes:
             self.state = state
             self._tell(Change())
 
-    def _notify(
-        self,
-        title: str,
-        text: str,
-        severity: Literal["information", "warning", "error"],
-        *,
-        seconds: float = 8.0,
-    ) -> None:
-        self._tell(Change(notice=Notice(title=title, text=text, severity=severity, seconds=seconds)))
+    def notify(self, notice: Notice) -> None:
+        """Have the user told something once."""
+        self._tell(Change(notice=notice))

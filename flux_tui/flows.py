@@ -14,6 +14,7 @@ from flux_tui import clipboard, editor, key_help, run_flows
 from flux_tui.screens.help import HelpScreen
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS
 from flux_tui.telling import tell
+from flux_tui.widgets.runs import RunsPane
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
@@ -109,7 +110,7 @@ _FLOWS: Final[dict[str, Flow]] = {
     "edit-retry": run_flows.edit_and_retry,
     "resume": run_flows.resume,
     "restart-runner": run_flows.restart,
-    "filter": lambda screen: screen.open_filter(),
+    "filter": lambda screen: screen.query_one(RunsPane).start_filter(),
     "copy": _copy,
     "open-editor": _open_editor,
     "graph-or-list": _graph_or_list,

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widget import Widget
 
+from flux_tui import actions
 from flux_tui.model.attempts import failed_attempts
 from flux_tui.model.definitions import ModuleView
 from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import duration_text, printable, status_glyph, status_word
+from flux_tui.needs import Situation
+from flux_tui.news import news
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, Selection
 from flux_tui.widgets.data_view import DataView
 from flux_tui.widgets.error_view import ErrorView
 from flux_tui.widgets.event_view import EventView
+from flux_tui.widgets.footer import Hint
+from flux_tui.widgets.header import Headline
 from flux_tui.widgets.log_view import LogView
 from flux_tui.widgets.source_view import SourceView
 
@@ -85,15 +90,59 @@ def problem_title(desk: "Desk", module: ModuleView) -> Content:
     return Content(f"{glyph} {printable(project_path(desk, Path(module.path)))}")
 
 
+def no_workflows(desk: "Desk") -> str:
+    """Return what stands in the place of workflows."""
+    if desk.trace_only:
+        return "No workflow in this trace yet."
+    if desk.state.runner == "starting":
+        return "Looking for workflows…"
+    return "No workflows yet."
+
+
+def no_runs(desk: "Desk") -> str:
+    """Return what stands in the place of runs."""
+    if desk.runs.total:
+        return "No run matches the filter. esc clears it."
+    if desk.trace_only or desk.read_only:
+        return "No runs yet."
+    return "No runs yet. Select a workflow and press r."
+
+
 def nothing_yet(desk: "Desk") -> bool:
     """Whether there is neither a workflow nor a run to show."""
     waiting = desk.state.runner == "starting"
     return not (desk.trace_only or waiting or desk.definitions.modules or desk.runs.total)
 
 
-def runs_subtitle(desk: "Desk", filter_text: str) -> str:
+def headline(desk: "Desk") -> Headline:
+    """Return what the header says."""
+    return Headline(
+        project=home_path(desk.project),
+        store=source_path(desk),
+        news=news(desk.state, desk.definitions),
+        running=desk.runs.running,
+        failed=desk.runs.failed,
+    )
+
+
+def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
+    """Return what the footer says: the keys of the actions that belong there."""
+    return tuple(
+        Hint(
+            action=action.id,
+            key=actions.key_text(keys[0]),
+            label=action.label,
+            reason=action.needs(situation),
+            pinned=action.id in actions.PINNED,
+        )
+        for action in actions.offered(read_only=desk.read_only)
+        if action.in_footer and (keys := actions.keys_of(action, desk.settings.keymap))
+    )
+
+
+def runs_subtitle(desk: "Desk") -> str:
     """Return what the lower edge of the runs says: how many there are, or how many match."""
-    if filter_text:
+    if desk.runs.filter:
         return f"{len(desk.runs)} of {desk.runs.total}"
     return f"{desk.runs.total}" if desk.runs.total else ""
 

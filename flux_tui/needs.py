@@ -45,7 +45,7 @@ def a_runner(now: Situation) -> str | None:
     if now.trace_only:
         return "only a trace is shown here: open the folder of the workflows to run them"
     if now.store_problem is not None:
-        return f"the store cannot be used: {now.store_problem}"
+        return "the store cannot be used; the top of the screen says why"
     if now.runner == "starting":
         return "the runner is still starting"
     if now.runner != "ready":

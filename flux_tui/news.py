@@ -1,11 +1,21 @@
 """What the header says about the runner and the modules, chosen from all that there is to say."""
 
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
 from flux_tui.model.definitions import Definitions
 from flux_tui.runner.messages import Problem
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """Something to tell the user once."""
+
+    title: str
+    text: str
+    severity: Literal["information", "warning", "error"] = "information"
+    seconds: float = 6.0
 
 
 class Blockage(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ SELECT id, workflow, status, input, graph, created_at, updated_at, completed_at,
  WHERE id = ?"""
 
 JOURNAL = """
-SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail, fingerprint
+SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail, fingerprint,
+       seen, ordinal
   FROM journal
  WHERE run_id = ?
  ORDER BY seq"""
@@ -33,8 +34,8 @@ _INSERT_DEFINITION = "INSERT INTO definitions (run_id, input, graph) VALUES (?, 
 
 _PUT_ENTRY = """
 INSERT OR REPLACE INTO journal (run_id, seq, kind, step, status, attempt, started_at, completed_at,
-                                output, changes, error, detail, fingerprint)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                                output, changes, error, detail, fingerprint, seen, ordinal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _ADVANCE = """
 UPDATE runs
@@ -179,6 +180,8 @@ def journal_entry(row: Sequence[Any]) -> JournalEntry:
         error=row[9],
         detail=row[10],
         fingerprint=row[11],
+        seen=row[12],
+        ordinal=row[13],
     )
 
 
@@ -275,6 +278,8 @@ def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any,
             entry.error,
             entry.detail,
             entry.fingerprint,
+            entry.seen,
+            entry.ordinal,
         )
         for entry in entries
     ]

@@ -80,7 +80,13 @@ SELECT run_id, seq, step, status, attempt, started_at, completed_at,
                WHERE run_id = entry.run_id AND step = entry.step AND kind = 'attempt');
 """
 
-MIGRATIONS = (_TABLES,)
+_PLACES = """
+-- Steps may run at the same time: what each was given, and in which order results came.
+ALTER TABLE journal ADD COLUMN seen INTEGER;      -- results there were when the attempt started
+ALTER TABLE journal ADD COLUMN ordinal INTEGER;   -- place of this result, from 1
+"""
+
+MIGRATIONS = (_TABLES, _PLACES)
 """What leads from each schema version to the next; the first makes version 1 of an empty file."""
 
 VERSION = len(MIGRATIONS)

@@ -37,6 +37,10 @@ class MultiTraceSink:
     """Gives each event to several sinks. One that fails does not keep it from the others."""
 
     def __init__(self, *sinks: FluxTraceSink) -> None:
+        """Take the sinks one by one. Raises ``TypeError`` for what is none, such as a list of them."""
+        for sink in sinks:
+            if not callable(getattr(sink, "emit", None)):
+                raise TypeError(f"MultiTraceSink takes sinks, as in MultiTraceSink(a, b), found {sink!r}")
         self.sinks = sinks
 
     def emit(self, event: TraceEvent) -> Awaitable[None] | None:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 
 from flux_engine.context import CurrentStep, current_step
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.runner.lines import AttemptLog, Line, LineCutter, Throttle
+from flux_tui.runner.lines import AttemptLog, Cutters, Line, Throttle
 from flux_tui.runner.tail import Tail
 
 MAX_LOGS = 1_024
+DESCRIPTOR = 0
 THREAD_MARK = "_flux_step"
 
 _Key = tuple[str, str, int]
@@ -39,7 +40,7 @@ class Capture:
         self._clock = clock
         self._logs: dict[_Key, AttemptLog] = {}
         self._running: dict[_Key, CurrentStep] = {}
-        self._outside: dict[str, LineCutter] = {}
+        self._outside = Cutters()
         self._throttle = Throttle()
         self._tail: Tail | None = None
         self._lock = threading.RLock()
@@ -47,12 +48,12 @@ class Capture:
 
     def write(self, stream: str, text: str) -> None:
         """Take text written by the present thread or task."""
-        self._take(present_step(), stream, text)
+        self._take(present_step(), stream, threading.get_ident(), text)
 
     def write_from_outside(self, stream: str, text: str) -> None:
         """Take text that came through a file descriptor."""
         running = list(self._running.values())
-        self._take(running[0] if len(running) == 1 else None, stream, text)
+        self._take(running[0] if len(running) == 1 else None, stream, DESCRIPTOR, text)
 
     def started(self, step: CurrentStep) -> None:
         """An attempt begins."""
@@ -86,18 +87,18 @@ class Capture:
         self._lock = threading.RLock()
         self._busy = False
 
-    def _take(self, step: CurrentStep | None, stream: str, text: str) -> None:
+    def _take(self, step: CurrentStep | None, stream: str, writer: int, text: str) -> None:
         with self._lock:
             if self._busy:  # sending a line made the sink write something itself
                 return
             self._busy = True
             try:
                 if step is not None:
-                    self._send(step, self._log(step).feed(stream, text))
+                    self._send(step, self._log(step).feed(stream, writer, text))
                 elif self._tail is not None:
                     self._tail.add(text)
                 else:
-                    self._send_outside(stream, text)
+                    self._send_outside(stream, writer, text)
             finally:
                 self._busy = False
 
@@ -125,11 +126,8 @@ class Capture:
                 )
             )
 
-    def _send_outside(self, stream: str, text: str) -> None:
-        cutter = self._outside.get(stream)
-        if cutter is None:
-            cutter = self._outside[stream] = LineCutter()
-        lines = cutter.feed(text)
+    def _send_outside(self, stream: str, writer: int, text: str) -> None:
+        lines = self._outside.feed(stream, writer, text)
         if lines and (kept := self._throttle.let("\n".join(lines), self._clock())):
             self._output(stream, kept)
 

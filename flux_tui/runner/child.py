@@ -6,15 +6,17 @@ to other descriptors and replaced.
 """
 
 import asyncio
+import atexit
 import contextlib
 import faulthandler
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
+from typing import NoReturn
 
-from flux_engine import FluxEngine, SQLiteStorage
-from flux_engine.trace.file_sink import JsonFileTraceSink
+from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
 from flux_tui.runner.capture import Capture
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.config import RunnerConfig, decode_config
@@ -45,9 +47,26 @@ def main() -> None:
     load = commands.next()
     while not isinstance(load, Load | Stop):
         load = commands.next()
+    code = 0
     if isinstance(load, Load):
-        _Runner(config, reports, commands).run(load)
+        try:
+            _Runner(config, reports, commands).run(load)
+        except BaseException as error:  # noqa: BLE001 - as when a task that a handler started calls sys.exit
+            traceback.print_exception(error, file=crashes)
+            crashes.flush()
+            code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    _leave(code, reports, config.grace)
+
+
+def _leave(code: int, reports: Reports, grace: float) -> NoReturn:
+    """End the process without an interpreter's usual end.
+
+    That would wait for threads that user code has left running, and stop others while they hold locks.
+    """
+    exit_after(grace)
+    atexit._run_exitfuncs()  # noqa: SLF001 - what modules have registered is still done
     reports.flush()
+    os._exit(code)
 
 
 class _Runner:
@@ -70,8 +89,11 @@ class _Runner:
         """Load the modules, then serve."""
         workflows = self._load(load)
         capture_logging(self._capture)
-        asyncio.run(self._serve(workflows))
-        exit_after(self._config.grace)  # threads of the user's code may outlive the work
+        with asyncio.Runner() as runner:
+            try:
+                runner.run(self._serve(workflows))
+            finally:
+                exit_after(self._config.grace)  # tasks and threads of the user's code may outlive the work
 
     def _load(self, load: Load) -> dict[str, Workflow]:
         install_finder()

@@ -30,6 +30,11 @@ class LineCutter:
         self._append(rest)
         return lines
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether there is a line that has not ended."""
+        return bool(self._parts)
+
     def rest(self) -> str | None:
         """Take the line that has not ended, if there is one."""
         return self._finish() if self._parts else None
@@ -59,6 +64,27 @@ class LineCutter:
         self._length = self._over = 0
 
 
+class Cutters:
+    """A cutter for each stream of each writer: threads that write at once must not mix their lines."""
+
+    def __init__(self) -> None:
+        self._cutters: dict[tuple[str, int], LineCutter] = {}
+
+    def feed(self, stream: str, writer: int, text: str) -> list[str]:
+        """Add what a writer has written to a stream; return the lines that it completes."""
+        cutter = self._cutters.pop((stream, writer), None) or LineCutter()
+        lines = cutter.feed(text)
+        if cutter.has_rest:
+            self._cutters[stream, writer] = cutter
+        return lines
+
+    def rests(self) -> list[tuple[str, str]]:
+        """Take the lines that have not ended, each with its stream."""
+        found = [(stream, cutter.rest() or "") for (stream, _), cutter in self._cutters.items()]
+        self._cutters.clear()
+        return found
+
+
 class Line(Struct, frozen=True):
     """A line of a step's log, as the trace has it."""
 
@@ -70,31 +96,33 @@ class AttemptLog:
     """What one attempt of a step has written, up to ``MAX_LINES`` lines or ``MAX_CHARACTERS``."""
 
     def __init__(self, max_lines: int = MAX_LINES, max_characters: int = MAX_CHARACTERS) -> None:
-        self._cutters: dict[str, LineCutter] = {}
+        self._cutters = Cutters()
         self._lines_left = max_lines
         self._characters_left = max_characters
         self._dropped_lines = 0
         self._dropped_characters = 0
         self.ended = False
 
-    def feed(self, stream: str, text: str) -> list[Line]:
-        """Add what was written to a stream; return the lines to show. After the end none stays unfinished."""
-        cutter = self._cutters.get(stream)
-        if cutter is None:
-            cutter = self._cutters[stream] = LineCutter()
-        lines = cutter.feed(text)
-        if self.ended and (rest := cutter.rest()) is not None:
-            lines.append(rest)
+    def feed(self, stream: str, writer: int, text: str) -> list[Line]:
+        """Add what a writer has written to a stream; return the lines to show.
+
+        After the end of the attempt no line stays unfinished.
+        """
+        if self._dropped_lines:  # a flood: only counted from here on
+            self._dropped_lines += text.count("\n")
+            self._dropped_characters += len(text)
+            return []
+        lines = self._cutters.feed(stream, writer, text)
+        if self.ended:
+            lines += [rest for _, rest in self._cutters.rests()]
         return self._within_bounds(stream, lines)
 
     def end(self) -> list[Line]:
         """Return what was left unfinished, and a line that says how much went beyond the bounds."""
         self.ended = True
         lines = []
-        for stream, cutter in self._cutters.items():
-            rest = cutter.rest()
-            if rest is not None:
-                lines += self._within_bounds(stream, [rest])
+        for stream, rest in self._cutters.rests():
+            lines += self._within_bounds(stream, [rest])
         if self._dropped_lines:
             text = f"… {self._dropped_lines:,} lines ({self._dropped_characters:,} characters) were dropped"
             lines.append(Line("warning", text))

@@ -1,6 +1,7 @@
 """The dashboard's runners: one that serves, a warm spare, and old ones that finish what they have in hand."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import Callable
@@ -173,7 +174,8 @@ class RunnerPool:
     async def _member_for(self, workflow: str) -> Member:
         """Find who has the workflow, after a load under way has had its chance to end."""
         if not self._settled.is_set():
-            await asyncio.wait({asyncio.ensure_future(self._settled.wait())}, timeout=SETTLE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), SETTLE_SECONDS)
         process = self._routes.runner_of(workflow)
         member = self._members.get(process) if process is not None else None
         if member is None:

@@ -16,42 +16,30 @@ from textual.getters import query_one
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from flux_tui import actions, flows, looks, selection
 from flux_tui.desk import Change, Desk
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
-from flux_tui.news import news
 from flux_tui.selection import Selection
 from flux_tui.widgets.details import Details, TabBar, focus_into
 from flux_tui.widgets.error_view import ErrorView
-from flux_tui.widgets.footer import FooterLine, Hint
+from flux_tui.widgets.footer import FooterLine
 from flux_tui.widgets.graph import StepGraph
-from flux_tui.widgets.header import HeaderLine, Headline
+from flux_tui.widgets.header import HeaderLine
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.pane import Pane
-from flux_tui.widgets.runs import RunList
+from flux_tui.widgets.runs import RunList, RunsPane
 from flux_tui.widgets.welcome import Welcome
 from flux_tui.widgets.workflows import WorkflowList
 
 CLOCK = 0.1
 """Seconds between two ticks of the one clock that moves things while something runs."""
 
-TICKS_A_SECOND = 10
-
 AGES = 10.0
 """Seconds after which the ages in the list of runs are drawn again."""
-
-
-class FilterInput(Input):
-    """The line below the title of the runs; escape clears it, enter and down go to what it found."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "screen.do('back')", "Clear"),
-        ("down", "screen.do('go-runs')", "To the runs"),
-    ]
 
 
 class MainScreen(Screen[None]):
@@ -66,10 +54,9 @@ class MainScreen(Screen[None]):
     banner = query_one("#banner", Static)
     workflows = query_one(WorkflowList)
     runs = query_one(RunList)
-    filter = query_one(FilterInput)
     graph = query_one(StepGraph)
     graph_pane = query_one("#graph-pane", Pane)
-    runs_pane = query_one("#runs-pane", Pane)
+    runs_pane = query_one(RunsPane)
     details = query_one(Details)
     problem = query_one("#problem", ErrorView)
     problem_pane = query_one("#problem-pane", Pane)
@@ -97,15 +84,14 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield the header, the panes and the footer."""
         desk, plain = self.desk, self.desk.settings.ascii
+        runs = RunList(desk.runs, now=desk.now, empty=lambda: looks.no_runs(desk), plain=plain, id="runs")
         yield HeaderLine()
         yield Static(id="banner", markup=False)
         with Container(id="body"):
             with Container(id="lists"):
                 with Pane(title="Workflows", id="workflows-pane"):
-                    yield WorkflowList(empty=self._no_workflows, plain=plain, id="workflows")
-                with Pane(title="Runs", id="runs-pane"):
-                    yield FilterInput(placeholder="text, status:failed, !text", id="filter", compact=True)
-                    yield RunList(desk.runs, now=desk.now, empty=self._no_runs, plain=plain, id="runs")
+                    yield WorkflowList(empty=lambda: looks.no_workflows(desk), plain=plain, id="workflows")
+                yield RunsPane(runs, id="runs-pane")
             with Container(id="right"):
                 with Pane(id="graph-pane"):
                     yield StepGraph(ascii=plain, id="graph")
@@ -124,20 +110,6 @@ class MainScreen(Screen[None]):
         self.desk.listen(self._hear)
         self.run_worker(self.desk.start(), group="desk", exit_on_error=False)
         self._show()
-
-    def _no_workflows(self) -> str:
-        if self.desk.trace_only:
-            return "No workflow in this trace yet."
-        if self.desk.state.runner == "starting":
-            return "Looking for workflows…"
-        return "No workflows yet: the right side says how to write one."
-
-    def _no_runs(self) -> str:
-        if self.desk.runs.total:
-            return "No run matches the filter. esc clears it."
-        if self.desk.trace_only or self.desk.read_only:
-            return "No runs yet."
-        return "No runs yet. Select a workflow and press r."
 
     # News of the desk
 
@@ -271,14 +243,10 @@ class MainScreen(Screen[None]):
         self.selection = selection.at_tab(self.selection, tab)
         self._show()
 
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, message: Input.Changed) -> None:
-        self.desk.filter(compile_filter(message.value))
+    @on(RunsPane.Filtered)
+    def _filtered(self, message: RunsPane.Filtered) -> None:
+        self.desk.filter(compile_filter(message.text))
         self._show()
-
-    @on(Input.Submitted, "#filter")
-    def _filter_submitted(self) -> None:
-        self.action_do("go-runs")
 
     # Bringing it onto the screen
 
@@ -307,7 +275,7 @@ class MainScreen(Screen[None]):
             self._version = desk.runs.version
             self.runs.rows_changed()
         self._placed_on = self._placed(self.runs, now.run, self._placed_on)
-        self.runs_pane.show_subtitle(looks.runs_subtitle(desk, self.filter.value))
+        self.runs_pane.show_subtitle(looks.runs_subtitle(desk))
 
     @staticmethod
     def _placed(rows: LineList, wanted: str | None, before: str | None) -> str | None:
@@ -330,35 +298,17 @@ class MainScreen(Screen[None]):
             self._clock.resume() if moving else self._clock.pause()
 
     def _show_header(self) -> None:
-        desk = self.desk
-        self.header.headline = Headline(
-            project=looks.home_path(desk.project),
-            store=looks.source_path(desk),
-            news=news(desk.state, desk.definitions),
-            running=desk.runs.running,
-            failed=desk.runs.failed,
-        )
-        text = desk.state.store_problem or ""
+        self.header.headline = looks.headline(self.desk)
+        text = self.desk.state.store_problem or ""
         self.banner.update(Content(text))
         self.banner.set_class(bool(text), "-shown")
 
     def _show_footer(self) -> None:
-        situation = self.situation()
-        self.footer.hints = tuple(
-            Hint(
-                action=action.id,
-                key=actions.key_text(keys[0]),
-                label=action.label,
-                reason=action.needs(situation),
-                pinned=action.id in actions.PINNED,
-            )
-            for action in actions.offered(read_only=self.desk.read_only)
-            if action.in_footer and (keys := actions.keys_of(action, self.desk.settings.keymap))
-        )
+        self.footer.hints = looks.hints(self.desk, self.situation())
 
     def _tick(self) -> None:
         self._ticks += 1
-        if self._ticks % TICKS_A_SECOND == 0:
+        if self._ticks % round(1 / CLOCK) == 0:
             self.runs.rows_changed()
         self.graph.tick(self.desk.now())
         self.graph_pane.show_title(
@@ -431,26 +381,22 @@ class MainScreen(Screen[None]):
         self.action_do(message.action)
 
     def focus_pane(self, target: str) -> None:
-        """Give the focus to one of the four panes."""
-        if target == "details":
-            self.add_class("-deep")
-            broken = self.has_class("-problem")
-            focus_into(self.problem) if broken else self.details.focus_view()
-        else:
-            if target != "graph":
-                self.remove_class("-deep")
+        """Give the focus to one of the four panes, or to what stands in its place."""
+        instead = "problem" if self.has_class("-problem") else "welcome" if self.has_class("-welcome") else ""
+        if target in ("workflows", "runs"):
+            self.remove_class("-deep")
             focus_into(self.query_one(f"#{target}"))
-
-    def open_filter(self) -> None:
-        """Show the filter line and give it the focus."""
-        self.filter.add_class("-shown")
-        self.filter.focus()
+        elif instead:
+            focus_into(self.query_one(f"#{instead}"))
+        elif target == "details":
+            self.add_class("-deep")
+            self.details.focus_view()
+        else:
+            self.graph.focus()
 
     def step_back(self) -> None:
-        """Back out of the last transient thing: a message, the filter, a pane."""
-        if self.filter.has_class("-shown"):
-            self.filter.value = ""
-            self.filter.remove_class("-shown")
-            self.runs.focus()
+        """Back out of the last transient thing: the filter, then the pane. The lists are where it ends."""
+        if self.runs_pane.filtering:
+            self.runs_pane.end_filter()
         elif self.focused not in (self.workflows, self.runs):
             self.focus_pane("runs")

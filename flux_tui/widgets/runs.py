@@ -1,13 +1,21 @@
-"""The list of runs, newest first."""
+"""The list of runs, newest first, and the filter above it."""
 
 from collections.abc import Callable, Hashable
+from typing import ClassVar
 
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input
 
 from flux_tui.model.runs import RunsModel
 from flux_tui.model.text import age_text, cut, fit, printable, status_glyph, status_tone
 from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import LineList
+from flux_tui.widgets.pane import Pane
 
 AGE_CELLS = 4
 ID_CELLS = 4
@@ -61,3 +69,64 @@ class RunList(LineList):
             " ",
             (age.rjust(AGE_CELLS), tones.MUTED),
         )
+
+
+class FilterInput(Input):
+    """The line to filter by; down and enter go to what it found."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "to_the_runs", "To the runs", id="filter.down", show=False),
+    ]
+
+    def action_to_the_runs(self) -> None:
+        """Leave the filter as it is and go to the list."""
+        self.screen.query_one(RunList).focus()
+
+
+class RunsPane(Pane):
+    """The list of runs, with a line above it to filter by."""
+
+    DEFAULT_CSS = """
+    RunsPane > FilterInput { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    RunsPane > FilterInput:focus { border: none; }
+    RunsPane.-filtering > FilterInput { display: block; }
+    """
+    filtering: reactive[bool] = reactive(default=False, toggle_class="-filtering")
+
+    class Filtered(Message):
+        """Another text to filter by."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, runs: RunList, *, id: str) -> None:  # noqa: A002
+        super().__init__(title="Runs", id=id)
+        self.runs = runs
+        self._input = FilterInput(placeholder="text  status:failed  !text", compact=True)
+
+    def compose(self) -> ComposeResult:
+        """Yield the line to filter by and the list."""
+        yield self._input
+        yield self.runs
+
+    def start_filter(self) -> None:
+        """Show the filter line and give it the focus."""
+        self.filtering = True
+        self._input.focus()
+
+    def end_filter(self) -> None:
+        """Show all runs again."""
+        self.filtering = False
+        self._input.value = ""
+        self.runs.focus()
+
+    @on(Input.Changed)
+    def _changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.post_message(self.Filtered(message.value))
+
+    @on(Input.Submitted)
+    def _submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.runs.focus()

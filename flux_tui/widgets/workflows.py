@@ -25,7 +25,7 @@ class WorkflowList(LineList):
 
     def show(self, rows: Sequence[TreeRow], counts: Mapping[str, int]) -> None:
         """Show these rows; ``counts`` has the number of runs by workflow."""
-        if tuple(rows) == self._every and counts == self._counts:
+        if rows and tuple(rows) == self._every and counts == self._counts:
             return
         self._every, self._counts = tuple(rows), dict(counts)
         self._arrange()

@@ -162,8 +162,8 @@ def test_data_is_a_dict_that_remembers(program):
                 target.update(copy.deepcopy(arguments[0]))
             elif operation == "or":
                 target.__ior__(copy.deepcopy(arguments[0]))
-            elif operation == "popitem" and target:
-                target.popitem()
+            elif operation == "popitem" and kind == "data" and data:
+                model.pop(data.popitem()[0])  # the order of keys is not kept from step to step
             elif operation == "clear":
                 target.clear()
             elif operation == "append" and isinstance(target.get(arguments[0]), list):

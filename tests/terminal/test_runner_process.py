@@ -360,6 +360,30 @@ async def test_a_handler_that_raises_anything_only_fails_its_step(project: Proje
     assert project.of(RunnerDied) == []
 
 
+async def test_a_task_that_a_handler_leaves_behind_may_end_the_runner(project: Project) -> None:
+    """As with ``sys.exit``, which ends the event loop: the run is handed back, the exit told."""
+    project.write(
+        "shop.py",
+        """
+        async def leave():
+            sys.exit(4)
+
+        async def careless(ctx):
+            task = asyncio.create_task(leave())
+            await asyncio.sleep(60)
+
+        flow = create_workflow("careless").step("careless", careless)
+        """,
+    )
+    await project.pool.start()
+    await project.pool.run("careless", {})
+    assert (await project.heard(RunEnded)).status == "interrupted"
+    died = await project.heard(RunnerDied)
+    assert "exited with 4" in died.description
+    assert "in leave" in died.output
+    await project.heard(RunnerRestarted)
+
+
 async def test_a_handler_that_blocks_the_loop_is_reported_and_can_be_got_rid_of(project: Project) -> None:
     """With its place; restart kills it, and its run can be resumed."""
     project.write(

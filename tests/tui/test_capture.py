@@ -151,6 +151,18 @@ def test_threads_and_pools_of_a_handler_count_as_its_step(streams: Heard) -> Non
     assert streams.outside == [("stdout", "from nobody")]
 
 
+def test_writers_of_one_step_do_not_mix_their_lines(heard: Heard) -> None:
+    """A thread may write the end of its line after another, or a subprocess, has written."""
+    step = attempt()
+    heard.capture.started(step)
+    with inside(step):
+        heard.capture.write("stdout", "from the handler")
+    heard.capture.write_from_outside("stdout", "from a subprocess\n")
+    with inside(step):
+        heard.capture.write("stdout", "\n")
+    assert heard.lines("pay") == [("stdout", "from a subprocess"), ("stdout", "from the handler")]
+
+
 @captured
 def test_what_no_step_wrote_goes_outside(streams: Heard) -> None:
     """Whole lines at a time."""

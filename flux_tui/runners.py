@@ -1,0 +1,134 @@
+"""The runner's part of the desk: it follows the module files, and turns what the pool tells into state."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from flux_tui.feed.modules import watch_modules
+from flux_tui.model.definitions import Definitions
+from flux_tui.model.runs import RunsModel
+from flux_tui.news import Blockage, Notice
+from flux_tui.runner.config import RunnerConfig
+from flux_tui.runner.pool import RunnerPool
+from flux_tui.runner.pool_events import (
+    BlockedEvent,
+    OutputEvent,
+    PoolEvent,
+    Reloaded,
+    RunEnded,
+    RunnerDied,
+    RunnerRestarted,
+    StillLoading,
+)
+from flux_tui.settings import Settings
+
+OUTPUT_SHOWN = 600
+"""How many characters of a dead runner's output are told at once."""
+
+
+class Owner(Protocol):
+    """What the runners' news goes to: the desk."""
+
+    definitions: Definitions
+    runs: RunsModel
+
+    def become(self, **changes: Any) -> None:
+        """Change the state."""
+
+    def notify(self, notice: Notice) -> None:
+        """Have the user told something once."""
+
+    def stay_busy(self) -> None:
+        """Look at trace and store often for a while."""
+
+
+class Runners:
+    """The pool of runners, and what was loaded in it."""
+
+    def __init__(self, settings: Settings, paths: Sequence[Path], owner: Owner) -> None:
+        self._owner = owner
+        self._paths = tuple(paths)
+        self._saved: tuple[str, ...] = ()
+        self._files: set[Path] = set()
+        config = RunnerConfig(
+            root=str(settings.project),
+            db=str(settings.db),
+            trace=str(settings.trace),
+            paths=tuple(str(path) for path in paths),
+            default_retries=settings.default_retries,
+            default_timeout=settings.default_timeout,
+        )
+        self.pool = RunnerPool(config, self._told)
+
+    async def start(self) -> bool:
+        """Start the first runner; return whether that could be done."""
+        try:
+            await self.pool.start()
+        except OSError as error:
+            self._owner.become(runner="dead", death=f"no runner can be started: {error}")
+            return False
+        return True
+
+    async def watch(self) -> None:
+        """Have the modules loaded anew whenever one of their files changes."""
+        async for changed in watch_modules(self._paths, lambda: self._files):
+            self._saved = tuple(sorted({path.name for path in changed}))
+            await self.pool.reload()
+
+    def _told(self, event: PoolEvent) -> None:
+        match event:
+            case Reloaded():
+                self._reloaded(event)
+            case StillLoading():
+                name = Path(event.path).name
+                text = f"{name} is still being imported after {event.seconds:.0f} s · K restarts the runner"
+                self._owner.become(runner="starting", note=text)
+            case RunnerDied():
+                self._died(event)
+            case RunnerRestarted():
+                self._owner.become(runner="starting", note="a new runner is starting", death="", blocked=None)
+            case BlockedEvent():
+                self._owner.become(blocked=self._blockage(event))
+            case OutputEvent():
+                pass  # the modules' output comes with them, and a dead runner's last words with its end
+            case RunEnded():
+                self._ended(event)
+
+    def _reloaded(self, event: Reloaded) -> None:
+        owner = self._owner
+        first = not owner.definitions.modules and not self._saved
+        self._files = {Path(file) for file in event.files}
+        owner.definitions = owner.definitions.loaded(list(event.modules))
+        what = ", ".join(self._saved) or ("" if first else "all modules")
+        note = f"reloaded {what} in {event.milliseconds:.0f} ms" if what else ""
+        self._saved = ()
+        owner.become(runner="ready", note=note, death="", in_hand=len(self.pool.runs_in_hand))
+
+    def _died(self, event: RunnerDied) -> None:
+        runs = len(event.run_ids)
+        text = event.description
+        if runs:
+            text += f" {runs} run{'s' if runs > 1 else ''} interrupted: select one and press u to resume it."
+        if event.output:
+            text += f"\n{event.output[-OUTPUT_SHOWN:]}"
+        self._owner.become(runner="dead", death=event.description, blocked=None)
+        self._owner.stay_busy()
+        self._owner.notify(Notice(title="The runner died", text=text, severity="error", seconds=15.0))
+
+    def _ended(self, event: RunEnded) -> None:
+        self._owner.become(in_hand=len(self.pool.runs_in_hand))
+        self._owner.stay_busy()
+        if event.error:
+            self._owner.notify(Notice(title="A run stopped", text=event.error, severity="error"))
+
+    def _blockage(self, event: BlockedEvent) -> Blockage | None:
+        if not event.seconds:
+            return None
+        row = None if event.run_id is None else self._owner.runs.get(event.run_id)
+        file_and_line = event.where.rsplit(":", 1)[0]
+        return Blockage(
+            seconds=event.seconds,
+            workflow="" if row is None else row.workflow,
+            step=event.step or "",
+            where=file_and_line.replace("\\", "/").rsplit("/", 1)[-1],
+        )
