@@ -62,9 +62,7 @@ async def run_attempt(
         current_step.reset(token)
 
 
-async def _call(
-    step: StepDefinition, handler: Handler, ctx: Context[Any, Any], timeout: float | None
-) -> Any:  # noqa: ASYNC109
+async def _call(step: StepDefinition, handler: Handler, ctx: Context[Any, Any], timeout: float | None) -> Any:
     scope = asyncio.timeout(timeout)
     try:
         async with scope:

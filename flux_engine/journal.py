@@ -54,7 +54,19 @@ class StepProgress:
     the place it had. ``seen`` limits what a step that is retried is given: the results up to that place.
     """
 
-    __slots__ = ("attempts", "commit", "compensations", "edit", "index", "last", "log", "name", "ordinal", "seen", "status")
+    __slots__ = (
+        "attempts",
+        "commit",
+        "compensations",
+        "edit",
+        "index",
+        "last",
+        "log",
+        "name",
+        "ordinal",
+        "seen",
+        "status",
+    )
 
     def __init__(self, name: str, index: int, *, commit: bool) -> None:
         self.name = name

@@ -13,10 +13,10 @@ from flux_engine.announcer import Announcement
 from flux_engine.attempt import Outcome
 from flux_engine.codec import decode
 from flux_engine.definition import StepDefinition
+from flux_engine.errors import WaitTimeoutError
 from flux_engine.execution import ErrorInfo, RunStatus, StepStatus
 from flux_engine.failure import describe_exception, summary
 from flux_engine.hooks import HookEvent
-from flux_engine.errors import WaitTimeoutError
 from flux_engine.journal import Progress, waiting_of
 from flux_engine.services import Services
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord, RunWrite
@@ -373,7 +373,7 @@ class Ledger:
             "status": self.status,
             "updated_at": now,
             "completed_at": now if self.status.ended else None,
-            "current_step": self.progress.current_step() if release else self._current,
+            "current_step": self._step_on_record(release=release),
             "error": None if self.error is None else _json(self.error),
             "error_summary": None if self.error is None else summary(self.error),
             "owner": None if release else self._record.owner,
@@ -401,6 +401,11 @@ class Ledger:
             self._graph_to_store, self._is_new = graph, is_new
             raise
         await self._services.announcer.tell(announcements)
+
+    def _step_on_record(self, *, release: bool) -> str | None:
+        if self.status.ended:
+            return None
+        return self.progress.current_step() if release else self._current
 
     def keep_quiet(self) -> None:
         """Forget what was to be announced: it could not be stored."""

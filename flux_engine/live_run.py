@@ -57,7 +57,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._failed = False
         self._in_flight: dict[str, StepRun] = {}
         self._news = asyncio.Event()
-        self._schedule = Schedule({})
+        self._schedule = Schedule({}, done=())
         self._began = services.clock.monotonic()
 
     # What handlers and steps see of the run

@@ -10,7 +10,7 @@ from typing import Any
 from flux_engine.data import Delta, RunData
 from flux_engine.errors import DataConflictError
 from flux_engine.journal import Progress
-from flux_engine.steps_graph import descendants
+from flux_engine.steps_graph import ancestors, descendants
 
 
 class MergedData:
@@ -20,6 +20,7 @@ class MergedData:
         self._progress = progress
         self._merged: RunData | None = None
         self._meanwhile: dict[str, dict[str, str]] = {}
+        self._restored = _steps_to_restore(progress)
 
     def current(self) -> RunData:
         """Return the data of all results so far. It is not changed by steps that end later."""
@@ -29,34 +30,22 @@ class MergedData:
 
     def begin(self, step: str) -> RunData:
         """Return the data that a step is given."""
-        hidden = self._hidden_from(step)
-        self._meanwhile[step] = hidden or {}
-        if hidden is None and self._progress.steps[step].edit is None:
+        if step not in self._restored:
+            self._meanwhile[step] = {}
             return self.current()
+        self._meanwhile[step] = self._hidden_from(step)
         return RunData(self._progress.texts_before(step))
 
-    def _hidden_from(self, step: str) -> dict[str, str] | None:
-        """Return the keys of results that the step is not given and must not change, by who changed them.
-
-        ``None`` when the step is given every result.
-        """
-        results = self._progress.results()
-        if self._progress.steps[step].seen is None and (not results or not self._has_followers_done(step)):
-            return None
+    def _hidden_from(self, step: str) -> dict[str, str]:
+        """Return the keys of results that the step is not given and must not change, by who changed them."""
         given = {result.name for result in self._progress.visible_to(step)}
-        if len(given) == len(results):
-            return None
         following = descendants(self._progress.after, step)
         return {
             key: result.name
-            for result in results
+            for result in self._progress.results()
             if result.name not in given and result.name not in following
             for key in _keys(result.delta())
         }
-
-    def _has_followers_done(self, step: str) -> bool:
-        following = descendants(self._progress.after, step)
-        return any(self._progress.steps[name].status.done for name in following if name in self._progress.steps)
 
     def check(self, step: str, delta: Delta) -> None:
         """Raise ``DataConflictError`` when a concurrent step changed one of the same keys before."""
@@ -83,6 +72,20 @@ class MergedData:
     def leave(self, step: str) -> None:
         """Forget a step that ended without a result."""
         self._meanwhile.pop(step, None)
+
+
+def _steps_to_restore(progress: Progress) -> set[str]:
+    """Return the open steps that are not simply given every result.
+
+    They have started before, or were edited, or steps that depend on them keep their results.
+    """
+    found: set[str] = set()
+    for step in progress.steps.values():
+        if step.status.done:
+            found |= ancestors(progress.after, step.name)
+        elif step.seen is not None or step.edit is not None:
+            found.add(step.name)
+    return {name for name in found if name in progress.steps and not progress.steps[name].status.done}
 
 
 def _keys(delta: Delta) -> list[str]:

@@ -11,7 +11,6 @@ from flux_engine.context import Context
 from flux_engine.data import RunData
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition
 from flux_engine.errors import DataConflictError, FatalError, SerializationError
-from flux_engine.execution import StepStatus
 from flux_engine.journal import waiting_of
 from flux_engine.ledger import Ledger
 from flux_engine.merged_data import MergedData

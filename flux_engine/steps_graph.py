@@ -61,9 +61,7 @@ def descendants(after: After, step: str) -> set[str]:
     return found
 
 
-def visible(
-    after: After, step: str, *, seen: int | None, results: Iterable[tuple[str, int]]
-) -> list[str]:
+def visible(after: After, step: str, *, seen: int | None, results: Iterable[tuple[str, int]]) -> list[str]:
     """Return which results a step is given, in their order.
 
     ``results`` are names with their places. A step that has started before (``seen`` is how many results

@@ -1,6 +1,7 @@
 """What a handler returns to wait: for a signal, or for time to pass."""
 
 import math
+from typing import Any
 
 from msgspec import Struct
 
@@ -30,7 +31,7 @@ class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: float | None = None
 
 
-def wait(signal: str, *, timeout: float | None = None) -> Wait:
+def wait(signal: Any, *, timeout: float | None = None) -> Wait:
     """Return it from a handler to suspend the run until ``engine.signal(workflow, run_id, signal, payload)``.
 
     The payload becomes the step's output and ``ctx.signals[signal]``. After ``timeout`` seconds the step

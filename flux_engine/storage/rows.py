@@ -19,8 +19,8 @@ SELECT id, workflow, status, input, graph, created_at, updated_at, completed_at,
  WHERE id = ?"""
 
 JOURNAL = """
-SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail, fingerprint,
-       seen, ordinal
+SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail,
+       fingerprint, seen, ordinal
   FROM journal
  WHERE run_id = ?
  ORDER BY seq"""

@@ -113,7 +113,7 @@ class TestTheFile:
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("application_id", "user_version", "journal_mode")
             ]
-        assert found == [schema.APPLICATION_ID, 1, "wal"]
+        assert found == [schema.APPLICATION_ID, schema.VERSION, "wal"]
 
     @pytest.mark.parametrize("path", ["", ":memory:"])
     def test_a_store_in_memory_is_another_class(self, path: str) -> None:
