@@ -62,7 +62,12 @@ async def run_attempt(
         current_step.reset(token)
 
 
-async def _call(step: StepDefinition, handler: Handler, ctx: Context[Any, Any], timeout: float | None) -> Any:
+async def _call(
+    step: StepDefinition,
+    handler: Handler,
+    ctx: Context[Any, Any],
+    timeout: float | None,  # noqa: ASYNC109 - the field's word
+) -> Any:
     scope = asyncio.timeout(timeout)
     try:
         async with scope:

@@ -117,6 +117,7 @@ class LiveRun(Generic[InputT, DataT]):
     def start(self, meta: dict[str, Any] | None = None, entry: JournalEntry | None = None) -> None:
         """Enter the start of the run, or that it goes on, with the journal entry that sent it back."""
         self.ledger.start(meta, entry)
+        self.merged = MergedData(self._progress)
 
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
