@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
     OwnershipLostError,
@@ -15,13 +16,16 @@ from flux_engine.errors import (
     RunNotFoundError,
     WorkflowMismatchError,
 )
-from flux_engine.journal import Progress, stored_steps
-from flux_engine.live_run import LiveRun
+from flux_engine.execution import RunStatus
+from flux_engine.journal import Progress, progress_of, stored_steps, waiting_of
+from flux_engine.ledger import Ledger
+from flux_engine.live_run import LiveRun, Request
 from flux_engine.ownership import decode_owner, is_gone, this_owner
 from flux_engine.plan import merged_steps
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
-from flux_engine.storage.base import JournalEntry, RunRecord
+from flux_engine.storage.base import JournalEntry, RunQuery, RunRecord, RunRow
+from flux_engine.transitions import transition
 
 
 class Custody:
@@ -50,6 +54,10 @@ class Custody:
             yield
         finally:
             self._taken.discard(run_id)
+
+    def in_hand(self, run_id: str) -> tuple[LiveRun[Any, Any], asyncio.Task[Any]] | None:
+        """Return a run that this engine drives at the moment, and its task."""
+        return self._driven.get(run_id)
 
     def check_unused(self, run_id: str) -> None:
         """Raise ``RunExistsError`` when this engine has a run of this id in hand, stored or not yet."""
@@ -92,6 +100,12 @@ class Custody:
             "Wait until it has ended, or end that process first."
         )
 
+    async def _claim(self, record: RunRecord) -> int:
+        try:
+            return await self._services.storage.claim(record.id, fence=record.fence, owner=self.owner_text)
+        except OwnershipLostError as error:
+            raise RunBusyError(f"Run {record.id} was taken by another engine at this moment.") from error
+
     async def take(
         self,
         definition: WorkflowDefinition[InputT, DataT],
@@ -108,14 +122,94 @@ class Custody:
         input no longer fits the workflow.
         """
         value = definition.decode_input(record.input)
-        try:
-            fence = await self._services.storage.claim(record.id, fence=record.fence, owner=self.owner_text)
-        except OwnershipLostError as error:
-            raise RunBusyError(f"Run {record.id} was taken by another engine at this moment.") from error
+        fence = await self._claim(record)
         taken = replace(record, owner=self.owner_text, fence=fence)
         run = LiveRun(self._services, definition, taken, progress, input=value, only=only)
         run.start(meta, entry)
         return run
+
+    def adopt(
+        self,
+        definition: WorkflowDefinition[InputT, DataT],
+        record: RunRecord,
+        entries: Sequence[JournalEntry],
+        *,
+        meta: dict[str, Any] | None = None,
+    ) -> LiveRun[InputT, DataT]:
+        """Return a new run, not stored yet, that begins with these entries."""
+        self.check_unused(record.id)
+        progress = Progress(merged_steps(definition, ()))
+        value = definition.decode_input(record.input)
+        run = LiveRun(self._services, definition, record, progress, input=value, is_new=True)
+        run.ledger.begin_with(entries)
+        run.start(meta)
+        return run
+
+    async def stop(self, run_id: str, request: Request, status: RunStatus) -> None:
+        """Pause or cancel a run that this engine does not drive; its living owner is asked to."""
+        async with self.of(run_id):
+            record = await self.find(run_id)
+            transition(record.status, status)
+            try:
+                self.check_free(record)
+            except RunBusyError:
+                await self._services.storage.request(run_id, request)
+                return
+            progress = progress_of(record, await self._services.storage.journal(run_id))
+            fence = await self._claim(record)
+            taken = replace(record, owner=self.owner_text, fence=fence)
+            ledger = Ledger(self._services, taken, progress, graph=record.graph, is_new=False)
+            kind = "Cancelled" if request == "cancel" else "Interrupted"
+            ledger.cancel_attempts(kind, f"the run was {status}", waiting=request == "cancel")
+            ledger.end(status, duration=0.0, data=None)
+            await ledger.commit(release=True)
+
+    async def abandoned_runs(self, workflow: str) -> list[RunRecord]:
+        """Return the runs of a workflow that count as running though nobody has them in hand."""
+        found: list[RunRecord] = []
+        for row in await self._all(workflow, RunStatus.RUNNING):
+            record = await self._services.storage.find(row.id)
+            if record is not None and record.status is RunStatus.RUNNING and self._is_free(record):
+                found.append(record)
+        return [record for record in found if self.in_hand(record.id) is None]
+
+    async def open_waits(self, definition: WorkflowDefinition[Any, Any]) -> list[Deadline]:
+        """Return when the waits of suspended runs of a workflow run out."""
+        deadlines: list[Deadline] = []
+        for row in await self._all(definition.name, RunStatus.SUSPENDED):
+            for entry in await self._services.storage.journal(row.id):
+                waiting = waiting_of(entry)
+                if waiting is not None and waiting.until is not None and entry.step in definition.names:
+                    deadlines.append(Deadline(waiting.until, row.id, entry.step, definition))
+        return deadlines
+
+    async def _all(self, workflow: str, status: RunStatus) -> list[RunRow]:
+        rows: list[RunRow] = []
+        while True:
+            before = (rows[-1].created_at, rows[-1].id) if rows else None
+            query = RunQuery(workflow=workflow, statuses=(status,), before=before, limit=500)
+            page = await self._services.storage.list(query)
+            rows += page
+            if len(page) < query.limit:
+                return rows
+
+    def _is_free(self, record: RunRecord) -> bool:
+        try:
+            self.check_free(record)
+        except RunBusyError:
+            return False
+        return True
+
+    def drive_in_background(self, run: LiveRun[Any, Any]) -> None:
+        """Drive a run without anybody waiting for it. What goes wrong is logged."""
+        task = asyncio.ensure_future(run.drive())
+        self._driven[run.id] = (run, task)
+        task.add_done_callback(lambda ended: self._ended_in_background(run.id, ended))
+
+    def _ended_in_background(self, run_id: str, task: asyncio.Task[Any]) -> None:
+        self._driven.pop(run_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._services.logger.error(f"run {run_id}: {type(error).__qualname__}: {error}")
 
     async def drive(self, run: LiveRun[InputT, DataT]) -> FluxResult[DataT]:
         """Drive a run in a task of its own. Cancelling the caller interrupts it and awaits its release."""

@@ -121,7 +121,8 @@ class StepHistory(Struct, frozen=True, kw_only=True):
 
     ``attempts`` counts every attempt that the run ever made of the step, those before a retry
     included; ``attempt_log`` has them one by one. ``edit`` is what a retry was told to merge over
-    the data before this step, ``reason`` why the step was skipped, ``waits_for`` what it is suspended for.
+    the data before this step, ``reason`` why the step was skipped, ``waits_for`` what it is suspended for,
+    ``compensation_error`` why what it did could not be taken back.
     ``ordinal`` is the place of its result among those of the run, ``seen`` how many results there were
     when it started.
     """
@@ -140,6 +141,7 @@ class StepHistory(Struct, frozen=True, kw_only=True):
     edit: Changes = Changes()
     reason: str | None = None
     waits_for: WaitsFor | None = None
+    compensation_error: ErrorInfo | None = None
     attempt_log: tuple[AttemptRecord, ...] = ()
     ordinal: int | None = None
     seen: int | None = None

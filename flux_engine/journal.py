@@ -57,6 +57,7 @@ class StepProgress:
     __slots__ = (
         "attempts",
         "commit",
+        "compensation_error",
         "compensations",
         "edit",
         "index",
@@ -75,6 +76,7 @@ class StepProgress:
         self.status = StepStatus.PENDING
         self.attempts = 0
         self.compensations = 0
+        self.compensation_error: str | None = None
         self.last: JournalEntry | None = None
         self.edit: Delta | None = None
         self.log: list[JournalEntry] = []
@@ -119,6 +121,7 @@ class Progress:
         step = self.steps.get(entry.step)
         if step is not None:
             step.compensations = max(step.compensations, entry.attempt)
+            step.compensation_error = entry.error
             if entry.status is StepStatus.COMPENSATED:
                 step.status = StepStatus.COMPENSATED
 
@@ -157,6 +160,11 @@ class Progress:
         if target is not None and entry.changes is not None:
             edit = decode_delta(entry.changes)
             target.edit = edit if target.edit is None else edit.over(target.edit)
+
+    def waiting_signals(self) -> dict[str, str]:
+        """Return the steps that wait for signals, by the name of the signal."""
+        waiting = ((step.name, waiting_of(step.last)) for step in self.steps.values())
+        return {found.signal: name for name, found in waiting if found is not None and found.signal}
 
     def current_step(self) -> str | None:
         """Return the first step that is on its way, else the first that is still to do."""
@@ -275,6 +283,7 @@ def _history(step: StepProgress, decode: Decode) -> StepHistory:
         ordinal=step.ordinal,
         seen=step.seen,
         waits_for=_waits_for(last),
+        compensation_error=decode_error(step.compensation_error),
     )
 
 

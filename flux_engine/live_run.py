@@ -11,6 +11,7 @@ from flux_engine.codec import decode
 from flux_engine.compensation import Compensations
 from flux_engine.context import Context
 from flux_engine.data import DataShape, RunData
+from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, StepDefinition, WorkflowDefinition
 from flux_engine.errors import FluxError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
@@ -75,7 +76,11 @@ class LiveRun(Generic[InputT, DataT]):
     @property
     def halting(self) -> bool:
         """Whether nothing new is to be begun."""
-        return self._failed or self._request is not None or self.services.stopping
+        return self._failed or self._asked is not None or self.services.stopping
+
+    @property
+    def _asked(self) -> str | None:
+        return self._request or self.ledger.asked
 
     @property
     def resting(self) -> bool:
@@ -101,6 +106,11 @@ class LiveRun(Generic[InputT, DataT]):
         """Return the payloads of received signals, as JSON text by name."""
         return self._progress.signals
 
+    def watch(self, step: str, until: float) -> None:
+        """Have the step fail when it still waits for its signal at that time."""
+        if self.services.deadlines is not None:
+            self.services.deadlines.add(Deadline(until, self.id, step, self._definition))
+
     def context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[InputT, DataT]:
         """Return the context for one attempt of a step."""
         return Context(
@@ -124,17 +134,13 @@ class LiveRun(Generic[InputT, DataT]):
         self._request = request
         self._news.set()
 
-    def waits_for(self, signal: str) -> str | None:
-        """Return the step that waits for a signal, or ``None``."""
-        for step in self._progress.steps.values():
-            waiting = waiting_of(step.last)
-            if waiting is not None and waiting.signal == signal:
-                return step.name
-        return None
+    def waiting_signals(self) -> dict[str, str]:
+        """Return the steps that wait for signals, by the name of the signal."""
+        return self._progress.waiting_signals()
 
     def deliver(self, signal: str, payload: str) -> None:
         """Hand the payload (JSON text) to the step that waits for the signal; the run goes on with it."""
-        step = self.waits_for(signal)
+        step = self.waiting_signals().get(signal)
         if step is not None:
             self.ledger.receive(self._definition.step(step), signal, payload)
             self._schedule.end(step)
@@ -157,7 +163,7 @@ class LiveRun(Generic[InputT, DataT]):
             await self._advance()
             await self._conclude()
         except asyncio.CancelledError:
-            if self._request == "cancel":
+            if self._asked == "cancel":
                 await self._cancelled()
                 return self.result()
             await self._hand_back()
@@ -239,9 +245,11 @@ class LiveRun(Generic[InputT, DataT]):
             await self._end(RunStatus.FAILED)
         elif all(step.status.done for step in steps):
             await self._end(RunStatus.COMPLETED)
+        elif self._asked == "cancel":
+            await self._cancelled()
         elif self.services.stopping:
             await self._hand_back()
-        elif self._request is None and any(waiting_of(step.last) for step in steps):
+        elif self._asked is None and any(waiting_of(step.last) for step in steps):
             await self._end(RunStatus.SUSPENDED)
         else:
             await self._end(RunStatus.PAUSED)
@@ -256,7 +264,7 @@ class LiveRun(Generic[InputT, DataT]):
         await self.ledger.commit(release=True)
 
     async def _cancelled(self) -> None:
-        self.ledger.cancel_attempts("Cancelled", "the run was cancelled")
+        self.ledger.cancel_attempts("Cancelled", "the run was cancelled", waiting=True)
         await asyncio.shield(asyncio.ensure_future(self._end(RunStatus.CANCELLED)))
 
     async def _hand_back(self) -> None:

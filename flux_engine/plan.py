@@ -1,16 +1,23 @@
 """Where a run starts again, and what that means for its other steps. Pure decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
 
 from flux_engine.context import idempotency_key
+from flux_engine.data import Delta
 from flux_engine.definition import WorkflowDefinition
-from flux_engine.errors import DefinitionChangedError
-from flux_engine.execution import RepeatedCommit, RetryPlan, StepStatus
-from flux_engine.journal import Progress, StoredStep
+from flux_engine.errors import (
+    DefinitionChangedError,
+    InvalidTransitionError,
+    RunBusyError,
+    SignalMismatchError,
+)
+from flux_engine.execution import RepeatedCommit, RetryPlan, RunStatus, StepStatus
+from flux_engine.journal import Progress, RetryDetail, StoredStep
 from flux_engine.steps_graph import descendants, order
+from flux_engine.storage.base import EntryKind, JournalEntry
 
 SCOPES = ("downstream", "only")
 
@@ -106,3 +113,59 @@ def _changed(definition: WorkflowDefinition[Any, Any], progress: Progress, name:
     step = progress.steps.get(name)
     ran = None if step is None or step.last is None else step.last.fingerprint
     return bool(ran) and ran != definition.step(name).fingerprint
+
+
+def check_waits(
+    run_id: str, status: RunStatus, waiting: Mapping[str, str], signal: str, *, in_hand: bool = False
+) -> None:
+    """Raise unless a step of the run waits for the signal. ``waiting`` has steps by signal."""
+    if signal in waiting:
+        return
+    if waiting:
+        names = ", ".join(repr(name) for name in waiting)
+        raise SignalMismatchError(f"Run {run_id} waits for signal {names}, not for {signal!r}.")
+    if in_hand:
+        raise RunBusyError(
+            f"Run {run_id} moves and does not wait for signal {signal!r} yet. "
+            "Send it again when it is suspended."
+        )
+    raise InvalidTransitionError(
+        f"Run {run_id} is {status} and waits for no signal; {signal!r} was not delivered."
+    )
+
+
+def copy_before(
+    definition: WorkflowDefinition[Any, Any],
+    progress: Progress,
+    step: str,
+    *,
+    edit: Delta | None,
+    now: float,
+) -> list[JournalEntry]:
+    """Return the entries of a new run that has the results of another one before ``step``."""
+    place = progress.steps[step].seen if step in progress.steps else None
+    following = {step, *descendants(definition.after, step)}
+    entries: list[JournalEntry] = []
+    for result in progress.results():
+        late = place is not None and (result.ordinal or 0) > place
+        if result.name in following or late or result.last is None:
+            continue
+        edited = [] if result.edit is None else [_edit(len(entries) + 1, result.name, result.edit, now)]
+        entries += edited
+        entries.append(structs.replace(result.last, seq=len(entries) + 1, ordinal=result.ordinal))
+    own = progress.steps[step].edit if step in progress.steps else None
+    wanted = edit if own is None else (own if edit is None else edit.over(own))
+    if wanted is not None:
+        entries.append(_edit(len(entries) + 1, step, wanted, now))
+    return entries
+
+
+def _edit(seq: int, step: str, edit: Delta, now: float) -> JournalEntry:
+    return JournalEntry(
+        seq=seq,
+        kind=EntryKind.RETRY,
+        step=step,
+        started_at=now,
+        changes=edit.encode(),
+        detail=RetryDetail(scope="downstream", superseded=()).encode(),
+    )

@@ -1,11 +1,16 @@
 """What runs need of their engine."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from flux_engine.announcer import Announcer
 from flux_engine.clock import Clock
 from flux_engine.logger import FluxLogger
 from flux_engine.storage.base import WorkflowStorage
+
+if TYPE_CHECKING:
+    from flux_engine.deadlines import Deadlines
 
 
 class Services(Struct, kw_only=True):
@@ -20,4 +25,5 @@ class Services(Struct, kw_only=True):
     logger: FluxLogger
     default_retries: int
     default_timeout: float | None
+    deadlines: "Deadlines | None" = None
     stopping: bool = False

@@ -45,6 +45,10 @@ class StepHost(Protocol):
         """How data is given to handlers."""
         ...
 
+    def watch(self, step: str, until: float) -> None:
+        """Have the step fail when it still waits for its signal at that time."""
+        ...
+
     def context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[Any, Any]:
         """Return the context for one attempt."""
         ...
@@ -156,6 +160,8 @@ class StepRun:
     async def _go_on_waiting(self, waiting: Waiting) -> StepEnd:
         """Wait out a timer; a signal is waited for by the run."""
         if waiting.signal is not None:
+            if waiting.until is not None:
+                self._host.watch(self._step.name, waiting.until)
             return StepEnd.WAITS
         left = (waiting.until or 0.0) - self._host.services.clock.now()
         await self._rest(left)

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiosqlite
 
+from flux_engine.storage.identity import FileIdentity
 from flux_engine.storage.rows import Write
 
 
@@ -40,11 +41,17 @@ class WriterConnection(sqlite3.Connection):
     Each call through aiosqlite costs a passage to the thread of the connection and back, more than
     the statements of a step do. ``executemany`` is the call that carries a list there, so one call takes
     a whole transaction: begin, writes, commit.
+
+    ``file`` is checked before each: nothing is written to a file that is no longer at its path.
     """
+
+    file: FileIdentity | None = None
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """Make the ``PendingWrite``s of a batch; ``sql`` begins their transaction."""
         batch = list(parameters)
+        if self.file is not None:
+            self.file.check()
         if not self._in_one_transaction(sql, batch):
             for pending in batch:
                 self._in_one_transaction(sql, [pending])

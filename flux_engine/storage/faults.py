@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from flux_engine.errors import FluxError, StorageError
+from flux_engine.storage.identity import FileGoneError
 
 _ADVICE = {
     sqlite3.SQLITE_READONLY: "cannot be written. Check that you may write the file and its folder; "
@@ -26,6 +27,12 @@ def storage_error(error: Exception, path: Path, busy_timeout: float) -> FluxErro
     """Return what to raise for ``error``: itself when it is one of Flux, else a ``StorageError``."""
     if isinstance(error, FluxError):
         return error
+    if isinstance(error, FileGoneError):
+        return StorageError(
+            f"{path} {error} while the store was open. Nothing was written there, nor to the file that was "
+            "there before. Put that file back, or close the store and open it again to go on with what is "
+            "there now; where there is no file, a new store is made."
+        )
     if isinstance(error, UnicodeEncodeError):
         return StorageError(f"{path}: text that is no valid Unicode cannot be stored ({error}).")
     code = getattr(error, "sqlite_errorcode", None)

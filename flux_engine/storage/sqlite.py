@@ -23,6 +23,7 @@ from flux_engine.storage.base import (
 from flux_engine.storage.commit import GroupCommit, WriterConnection
 from flux_engine.storage.connections import connect
 from flux_engine.storage.faults import storage_error
+from flux_engine.storage.identity import FileIdentity
 
 
 class _Session(NamedTuple):
@@ -178,6 +179,7 @@ class SQLiteStorage(WorkflowStorage):
             schema.prepare_writer(
                 connection, self.path, durability=self.durability, patience=self.busy_timeout
             )
+            connection.file = FileIdentity(self.path)
         return connection
 
     def _new_reader(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
