@@ -3,6 +3,7 @@
 So the end of a step and the start of the next are one write.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,13 +11,26 @@ import msgspec
 
 from flux_engine.announcer import Announcement
 from flux_engine.definition import StepDefinition
+from flux_engine.errors import RunExistsError
 from flux_engine.execution import ErrorInfo
 from flux_engine.failure import summary
 from flux_engine.hooks import HookEvent
 from flux_engine.journal import Progress
+from flux_engine.large_values import take_out
 from flux_engine.services import Services
 from flux_engine.storage.base import JournalEntry, RunRecord, RunWrite
 from flux_engine.trace.events import EventType, TraceEvent
+
+_HEAD = (
+    "status",
+    "updated_at",
+    "completed_at",
+    "current_step",
+    "error",
+    "error_summary",
+    "owner",
+    "lease_until",
+)
 
 NO_CHANGES = msgspec.Raw(b'{"set":{},"deleted":[]}')
 
@@ -41,6 +55,8 @@ class Books:
         self._is_new = is_new
         self.asked: str | None = None
         self._current: str | None = None
+        self._unsure = False
+        self._creation = asyncio.Lock()
         self._entries: dict[int, JournalEntry] = {}
         self._announcements: list[Announcement] = []
 
@@ -63,30 +79,62 @@ class Books:
             "error": None if self.error is None else as_json(self.error),
             "error_summary": None if self.error is None else summary(self.error),
             "owner": None if release else self._record.owner,
+            "lease_until": None if release else now + self._services.lease,
         }
         # Steps that run at the same time commit what they find here, so each entry is taken once.
         entries, self._entries = tuple(self._entries.values()), {}
         announcements, self._announcements = self._announcements, []
         graph, self._graph_to_store = self._graph_to_store, None
-        is_new, self._is_new = self._is_new, False
+        short, blobs = take_out(entries)
+        write = RunWrite(
+            run_id=self._record.id,
+            fence=self._record.fence,
+            graph=graph,
+            entries=tuple(short),
+            blobs=tuple(blobs.items()),
+            **head,
+        )
         try:
-            if is_new:
-                await self._services.storage.create(msgspec.structs.replace(self._record, **head), entries)
-            else:
-                await self._services.storage.save(
-                    RunWrite(
-                        run_id=self._record.id,
-                        fence=self._record.fence,
-                        graph=graph,
-                        entries=entries,
-                        **head,
-                    )
-                )
+            self.asked = await self._store(write) or self.asked
         except BaseException:
             self._entries = {entry.seq: entry for entry in entries} | self._entries
-            self._graph_to_store, self._is_new = graph, is_new
+            self._announcements = announcements + self._announcements
+            self._graph_to_store = graph
             raise
         await self._services.announcer.tell(announcements)
+
+    async def _store(self, write: RunWrite) -> str | None:
+        """Make the write; return what is asked of the run's owner."""
+        if self._is_new:
+            async with self._creation:  # steps that begin the run together
+                if self._is_new:
+                    return await self._create(write)
+        return await self._services.storage.save(write)
+
+    async def _create(self, write: RunWrite) -> str | None:
+        head = {name: getattr(write, name) for name in _HEAD}
+        record = msgspec.structs.replace(self._record, **head)
+        try:
+            await self._services.storage.create(record, write.entries, write.blobs)
+        except asyncio.CancelledError:
+            self._unsure = True  # it may be made all the same
+            raise
+        except RunExistsError:
+            if not self._unsure or not await self._is_ours():
+                raise
+            self._is_new = False
+            return await self._services.storage.save(write)
+        self._is_new = False
+        return None
+
+    async def _is_ours(self) -> bool:
+        found = await self._services.storage.find(self._record.id)
+        return found is not None and found.owner == self._record.owner
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has, or may have, this run."""
+        return not self._is_new or self._unsure
 
     def _step_on_record(self, *, release: bool) -> str | None:
         if self.status.ended:

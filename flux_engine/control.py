@@ -6,12 +6,14 @@ from typing import Any
 
 from flux_engine.arguments import Workflow, as_definition
 from flux_engine.codec import encode
+from flux_engine.custody import ask
 from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.engine_parts import EngineParts
 from flux_engine.errors import FluxError
 from flux_engine.execution import RunStatus, WorkflowState
 from flux_engine.journal import waiting_of, workflow_state
+from flux_engine.large_values import read_journal
 from flux_engine.live_run import Request
 from flux_engine.plan import check_waits
 from flux_engine.result import FluxResult
@@ -73,15 +75,12 @@ class RunControl(EngineParts):
         await self.init()
         in_hand = self._custody.in_hand(run_id)
         if in_hand is not None:
-            run, task = in_hand
-            run.ask(request)
-            if request == "cancel" or run.resting:
-                task.cancel()
-            await asyncio.wait([task])
+            ask(*in_hand, request)
+            await asyncio.wait([in_hand[1]])
         else:
             await self._custody.stop(run_id, request, status)
         record = await self._custody.find(run_id)
-        return workflow_state(record, await self._storage.journal(run_id))
+        return workflow_state(record, await read_journal(self._storage, run_id))
 
     async def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[str]:
         """Take over the runs of these workflows whose owner is gone, and go on with them in the background.

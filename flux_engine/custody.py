@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
+    FluxError,
     OwnershipLostError,
     RunBusyError,
     RunExistsError,
@@ -17,7 +18,8 @@ from flux_engine.errors import (
     WorkflowMismatchError,
 )
 from flux_engine.execution import RunStatus
-from flux_engine.journal import Progress, progress_of, stored_steps, waiting_of
+from flux_engine.journal import Progress, decode_error, progress_of, stored_steps, waiting_of
+from flux_engine.large_values import read_journal
 from flux_engine.ledger import Ledger
 from flux_engine.live_run import LiveRun, Request
 from flux_engine.ownership import decode_owner, is_gone, this_owner
@@ -36,6 +38,7 @@ class Custody:
         self._owner = this_owner()
         self._taken: set[str] = set()
         self._driven: dict[str, tuple[LiveRun[Any, Any], asyncio.Task[Any]]] = {}
+        self._renewing: asyncio.Task[None] | None = None
 
     @property
     def owner_text(self) -> str:
@@ -54,6 +57,10 @@ class Custody:
             yield
         finally:
             self._taken.discard(run_id)
+
+    def lease_until(self) -> float:
+        """Return until when a run that is written now stays with this engine, unheard of."""
+        return self._services.clock.now() + self._services.lease
 
     def in_hand(self, run_id: str) -> tuple[LiveRun[Any, Any], asyncio.Task[Any]] | None:
         """Return a run that this engine drives at the moment, and its task."""
@@ -80,7 +87,7 @@ class Custody:
                 f"Pass workflow {record.workflow!r}, or the id of a run of {definition.name!r}."
             )
         progress = Progress(merged_steps(definition, stored_steps(record)))
-        for entry in await self._services.storage.journal(run_id):
+        for entry in await read_journal(self._services.storage, run_id):
             progress.add(entry)
         return record, progress
 
@@ -95,14 +102,18 @@ class Custody:
         owner = None if record.owner is None else decode_owner(record.owner)
         if owner is None or is_gone(owner) or owner.engine == self._owner.engine:
             return  # a run of this engine that is not driven was left over by a failing store
+        if record.lease_until is not None and record.lease_until < self._services.clock.now():
+            return
         raise RunBusyError(
             f"Run {record.id} is in the hands of process {owner.pid} on {owner.host}, which is alive. "
-            "Wait until it has ended, or end that process first."
+            "Wait until it has ended, or end that process first; a process that hangs loses it in time."
         )
 
     async def _claim(self, record: RunRecord) -> int:
         try:
-            return await self._services.storage.claim(record.id, fence=record.fence, owner=self.owner_text)
+            return await self._services.storage.claim(
+                record.id, fence=record.fence, owner=self.owner_text, lease_until=self.lease_until()
+            )
         except OwnershipLostError as error:
             raise RunBusyError(f"Run {record.id} was taken by another engine at this moment.") from error
 
@@ -145,6 +156,26 @@ class Custody:
         run.start(meta)
         return run
 
+    async def rejoin(
+        self, definition: WorkflowDefinition[InputT, DataT], record: RunRecord
+    ) -> FluxResult[DataT]:
+        """Return a run as it stands: awaited when it is in hand, gone on with when it was abandoned."""
+        in_hand = self.in_hand(record.id)
+        if in_hand is not None:
+            run, task = in_hand
+            await asyncio.wait([task])
+            return run.result()
+        _, progress = await self.look(definition, record.id)
+        if record.status is RunStatus.RUNNING and self._is_free(record):
+            async with self.of(record.id):
+                meta = {"resume": True, "fromStep": progress.current_step()}
+                taken = await self.take(definition, record, progress, meta=meta)
+                return await self.drive(taken)
+        value = definition.decode_input(record.input)
+        seen = LiveRun(self._services, definition, record, progress, input=value)
+        seen.ledger.error = decode_error(record.error)
+        return seen.result()
+
     async def stop(self, run_id: str, request: Request, status: RunStatus) -> None:
         """Pause or cancel a run that this engine does not drive; its living owner is asked to."""
         async with self.of(run_id):
@@ -155,7 +186,7 @@ class Custody:
             except RunBusyError:
                 await self._services.storage.request(run_id, request)
                 return
-            progress = progress_of(record, await self._services.storage.journal(run_id))
+            progress = progress_of(record, await read_journal(self._services.storage, run_id))
             fence = await self._claim(record)
             taken = replace(record, owner=self.owner_text, fence=fence)
             ledger = Ledger(self._services, taken, progress, graph=record.graph, is_new=False)
@@ -177,7 +208,7 @@ class Custody:
         """Return when the waits of suspended runs of a workflow run out."""
         deadlines: list[Deadline] = []
         for row in await self._all(definition.name, RunStatus.SUSPENDED):
-            for entry in await self._services.storage.journal(row.id):
+            for entry in await read_journal(self._services.storage, row.id):
                 waiting = waiting_of(entry)
                 if waiting is not None and waiting.until is not None and entry.step in definition.names:
                     deadlines.append(Deadline(waiting.until, row.id, entry.step, definition))
@@ -200,10 +231,31 @@ class Custody:
             return False
         return True
 
-    def drive_in_background(self, run: LiveRun[Any, Any]) -> None:
-        """Drive a run without anybody waiting for it. What goes wrong is logged."""
+    def _begin(self, run: LiveRun[InputT, DataT]) -> "asyncio.Task[FluxResult[DataT]]":
         task = asyncio.ensure_future(run.drive())
         self._driven[run.id] = (run, task)
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.ensure_future(self._renew())
+        return task
+
+    async def _renew(self) -> None:
+        """Extend the leases of the runs in hand, and hear what others ask of them."""
+        while self._driven:
+            await asyncio.sleep(self._services.lease / 6)
+            if not self._driven:
+                return
+            try:
+                asked = await self._services.storage.renew(self.owner_text, self.lease_until())
+            except FluxError as error:
+                self._services.logger.warning(f"the leases could not be renewed: {error}")
+                continue
+            for run_id, request in asked.items():
+                if run_id in self._driven:
+                    ask(*self._driven[run_id], request)
+
+    def drive_in_background(self, run: LiveRun[Any, Any]) -> None:
+        """Drive a run without anybody waiting for it. What goes wrong is logged."""
+        task = self._begin(run)
         task.add_done_callback(lambda ended: self._ended_in_background(run.id, ended))
 
     def _ended_in_background(self, run_id: str, task: asyncio.Task[Any]) -> None:
@@ -213,8 +265,7 @@ class Custody:
 
     async def drive(self, run: LiveRun[InputT, DataT]) -> FluxResult[DataT]:
         """Drive a run in a task of its own. Cancelling the caller interrupts it and awaits its release."""
-        task = asyncio.ensure_future(run.drive())
-        self._driven[run.id] = (run, task)
+        task = self._begin(run)
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
@@ -229,6 +280,8 @@ class Custody:
 
     async def release_all(self, grace: float) -> None:
         """Let every run stop at its next step boundary; after ``grace`` seconds cancel what still runs."""
+        if self._renewing is not None:
+            self._renewing.cancel()
         for run, task in self._driven.values():
             if run.resting:
                 task.cancel()
@@ -240,3 +293,10 @@ class Custody:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+def ask(run: LiveRun[Any, Any], task: asyncio.Task[Any], request: str) -> None:
+    """Pass a request on to a run that is driven: a pause waits for the next boundary, a cancel does not."""
+    run.ask("cancel" if request == "cancel" else "pause")
+    if request == "cancel" or run.resting:
+        task.cancel()

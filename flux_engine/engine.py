@@ -15,6 +15,7 @@ from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
     FluxError,
     InvalidTransitionError,
+    RunExistsError,
 )
 from flux_engine.execution import RetryPlan, RunStatus
 from flux_engine.journal import RetryDetail, stored_steps
@@ -38,6 +39,8 @@ class FluxEngine(RunControl, RunQueries):
         on: hooks.
         clock, ids: where time and the ids of runs come from.
         stop_grace: seconds that ``close`` gives handlers to come to the end of their step.
+        lease: seconds after which others may take over the runs of an engine that is not heard of, because
+            its process hangs or its host is cut off; a dead process on the same host loses them at once.
     """
 
     async def execute(
@@ -46,10 +49,13 @@ class FluxEngine(RunControl, RunQueries):
         input: Any = None,  # noqa: A002 - the field's word
         *,
         run_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> FluxResult[DataT]:
         """Start a run and drive it to its end.
 
-        A step that fails makes the result ``failed``; nothing is raised for it.
+        A step that fails makes the result ``failed``; nothing is raised for it. When the workflow has a run
+        with this ``idempotency_key`` already, that one is returned as it stands: awaited when this engine
+        has it in hand, and gone on with when it was left in the middle.
 
         Raises:
             InvalidInputError: the input or the ``run_id`` does not fit; no run was created.
@@ -60,10 +66,30 @@ class FluxEngine(RunControl, RunQueries):
         check_run_id(definition.name, run_id)
         text = definition.encode_input(definition.validate_input(input))
         await self.init()
-        record = self._new_record(definition, text, self._ids() if run_id is None else run_id)
+        record = self._new_record(
+            definition, text, self._ids() if run_id is None else run_id, idempotency_key
+        )
+        if idempotency_key is not None:
+            return await self._execute_once(definition, record, idempotency_key)
         return await self._custody.drive(self._custody.adopt(definition, record, ()))
 
-    def _new_record(self, definition: WorkflowDefinition[Any, Any], text: str, run_id: str) -> RunRecord:
+    async def _execute_once(
+        self, definition: WorkflowDefinition[InputT, DataT], record: RunRecord, key: str
+    ) -> FluxResult[DataT]:
+        """Start the run, or find the one that has the key."""
+        found = await self._storage.find_by_key(definition.name, key)
+        if found is None:
+            try:
+                return await self._custody.drive(self._custody.adopt(definition, record, ()))
+            except RunExistsError:
+                found = await self._storage.find_by_key(definition.name, key)
+                if found is None:  # it is the id that is taken
+                    raise
+        return await self._custody.rejoin(definition, found)
+
+    def _new_record(
+        self, definition: WorkflowDefinition[Any, Any], text: str, run_id: str, key: str | None = None
+    ) -> RunRecord:
         now = self._clock.now()
         return RunRecord(
             id=run_id,
@@ -75,6 +101,7 @@ class FluxEngine(RunControl, RunQueries):
             updated_at=now,
             owner=self._custody.owner_text,
             fence=1,
+            idempotency_key=key,
         )
 
     async def resume(

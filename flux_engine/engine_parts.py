@@ -34,6 +34,7 @@ class EngineParts:
         clock: Clock | None = None,
         ids: IdFactory = new_id,
         stop_grace: float = 5.0,
+        lease: float = 30.0,
     ) -> None:
         check_retries("FluxEngine(default_retries=…)", default_retries)
         check_timeout("FluxEngine(default_timeout=…)", default_timeout)
@@ -52,6 +53,7 @@ class EngineParts:
             logger=chosen_logger,
             default_retries=default_retries,
             default_timeout=default_timeout,
+            lease=lease,
         )
         self._custody = Custody(self._services)
         self._deadlines = Deadlines(self._clock, self._expire)

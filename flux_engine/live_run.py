@@ -273,6 +273,8 @@ class LiveRun(Generic[InputT, DataT]):
         await asyncio.shield(asyncio.ensure_future(self.ledger.commit(release=True)))
 
     async def _try_to_hand_back(self) -> None:
+        if not self.ledger.is_stored:
+            return
         self.ledger.keep_quiet()
         try:
             await self._hand_back()

@@ -8,6 +8,7 @@ from flux_engine.clock import as_datetime
 from flux_engine.engine_parts import EngineParts
 from flux_engine.execution import RunStatus, RunSummary, WorkflowState
 from flux_engine.journal import is_interrupted, workflow_state
+from flux_engine.large_values import read_journal
 from flux_engine.storage.base import RunQuery
 
 
@@ -21,7 +22,7 @@ class RunQueries(EngineParts):
         """
         await self.init()
         record = await self._custody.find(run_id)
-        return workflow_state(record, await self._storage.journal(run_id))
+        return workflow_state(record, await read_journal(self._storage, run_id))
 
     async def list(
         self,

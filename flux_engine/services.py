@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Services(Struct, kw_only=True):
     """The parts that the runs of one engine share.
 
-    ``default_timeout`` is seconds. ``stopping`` asks the runs to stop at the next step boundary.
+    ``default_timeout`` is seconds. ``lease`` is how many seconds a run stays with this engine
+    when nothing is heard of it. ``stopping`` asks the runs to stop at the next step boundary.
     """
 
     storage: WorkflowStorage
@@ -25,5 +26,6 @@ class Services(Struct, kw_only=True):
     logger: FluxLogger
     default_retries: int
     default_timeout: float | None
+    lease: float = 30.0
     deadlines: "Deadlines | None" = None
     stopping: bool = False
