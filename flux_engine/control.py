@@ -15,7 +15,7 @@ from flux_engine.execution import RunStatus, WorkflowState
 from flux_engine.journal import waiting_of, workflow_state
 from flux_engine.large_values import read_journal
 from flux_engine.live_run import Request
-from flux_engine.plan import check_waits
+from flux_engine.plan import check_verdict, check_waits
 from flux_engine.result import FluxResult
 
 
@@ -27,7 +27,9 @@ class RunControl(EngineParts):
     ) -> FluxResult[DataT]:
         """Send a signal to the step that waits for it, and go on with the run.
 
-        The payload becomes the step's output and ``ctx.signals[name]``.
+        The payload becomes the step's output and ``ctx.signals[name]``. A commit in doubt that is held
+        (``on_crash="hold"``) waits for a signal with the name of the step: ``"done"`` says that it was done,
+        ``"again"`` runs it again.
 
         Raises:
             SignalMismatchError: the run waits, but for signals of other names.
@@ -43,12 +45,14 @@ class RunControl(EngineParts):
         if in_hand is not None:
             run, task = in_hand
             check_waits(run_id, run.status, run.waiting_signals(), name, in_hand=True)
+            check_verdict(run.progress, name, payload)
             run.deliver(name, text)
             await asyncio.wait([task])
             return run.result()
         async with self._custody.of(run_id):
             record, progress = await self._custody.load(definition, run_id)
             check_waits(run_id, record.status, progress.waiting_signals(), name)
+            check_verdict(progress, name, payload)
             meta = {"resume": True, "fromStep": progress.waiting_signals()[name], "signal": name}
             taken = await self._custody.take(definition, record, progress, meta=meta)
             taken.deliver(name, text)

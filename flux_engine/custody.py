@@ -18,7 +18,7 @@ from flux_engine.errors import (
     WorkflowMismatchError,
 )
 from flux_engine.execution import RunStatus
-from flux_engine.journal import Progress, decode_error, progress_of, stored_steps, waiting_of
+from flux_engine.journal import INTERRUPTED, Progress, decode_error, progress_of, stored_steps, waiting_of
 from flux_engine.large_values import read_journal
 from flux_engine.ledger import Ledger
 from flux_engine.live_run import LiveRun, Request
@@ -190,7 +190,7 @@ class Custody:
             fence = await self._claim(record)
             taken = replace(record, owner=self.owner_text, fence=fence)
             ledger = Ledger(self._services, taken, progress, graph=record.graph, is_new=False)
-            kind = "Cancelled" if request == "cancel" else "Interrupted"
+            kind = "Cancelled" if request == "cancel" else INTERRUPTED
             ledger.cancel_attempts(kind, f"the run was {status}", waiting=request == "cancel")
             ledger.end(status, duration=0.0, data=None)
             await ledger.commit(release=True)

@@ -110,10 +110,14 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
 
 
 class WaitsFor(Struct, frozen=True, kw_only=True):
-    """What a suspended step waits for: a signal by name, or (``signal`` is ``None``) a timer."""
+    """What a suspended step waits for: a signal by name, or (``signal`` is ``None``) a timer.
+
+    A commit that is ``in_doubt`` waits for the signal of its own name with ``"done"`` or ``"again"``.
+    """
 
     signal: str | None = None
     until: datetime | None = None
+    in_doubt: bool = False
 
 
 class StepHistory(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,9 @@ from flux_engine.waiting import Waiting
 
 Decode = Callable[[str], Any]
 
+INTERRUPTED = "Interrupted"
+"""The error type of an attempt that was left in the middle."""
+
 
 class RetryDetail(Struct, frozen=True, kw_only=True):
     """What a ``RETRY`` entry says beyond its edit: the steps whose results no longer count."""
@@ -160,6 +163,14 @@ class Progress:
         if target is not None and entry.changes is not None:
             edit = decode_delta(entry.changes)
             target.edit = edit if target.edit is None else edit.over(target.edit)
+
+    def in_doubt(self, name: str) -> bool:
+        """Say whether a step was left between its intent and its result."""
+        step = self.steps[name]
+        if step.status is not StepStatus.CANCELLED or step.last is None:
+            return step.status is StepStatus.RUNNING
+        error = decode_error(step.last.error)
+        return error is not None and error.type == INTERRUPTED
 
     def waiting_signals(self) -> dict[str, str]:
         """Return the steps that wait for signals, by the name of the signal."""
@@ -321,7 +332,9 @@ def waiting_of(entry: JournalEntry | None) -> Waiting | None:
 
 def _waits_for(entry: JournalEntry) -> WaitsFor | None:
     waiting = waiting_of(entry)
-    return None if waiting is None else WaitsFor(signal=waiting.signal, until=as_datetime(waiting.until))
+    if waiting is None:
+        return None
+    return WaitsFor(signal=waiting.signal, until=as_datetime(waiting.until), in_doubt=waiting.in_doubt)
 
 
 def changes_of(delta: Delta | None, decode: Decode) -> Changes:

@@ -4,11 +4,13 @@ Each verb enters one thing: a journal entry, and the trace event and hook that g
 stored or told before ``commit``.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from flux_engine.books import as_object, raw
 from flux_engine.compensation_ledger import CompensationEntries
 from flux_engine.execution import RunStatus
+from flux_engine.journal import INTERRUPTED
 from flux_engine.storage.base import JournalEntry
 from flux_engine.trace.events import EventType
 from flux_engine.transitions import transition
@@ -27,10 +29,16 @@ _END_HOOKS = {RunStatus.FAILED: "workflow_error", RunStatus.COMPLETED: "workflow
 class Ledger(WaitingEntries, CompensationEntries):
     """Enters what happens to the run itself."""
 
-    def start(self, meta: dict[str, Any] | None, entry: JournalEntry | None) -> None:
-        """The run starts, or goes on with the entry that sent it back."""
+    def start(
+        self, meta: dict[str, Any] | None, entry: JournalEntry | None, *, hold: Iterable[str] = ()
+    ) -> None:
+        """The run starts, or goes on with the entry that sent it back.
+
+        ``hold`` names commits that wait for a verdict if they are in doubt.
+        """
         self.status = transition(self.status, RunStatus.RUNNING)
-        self.cancel_attempts("Interrupted", "interrupted before its end")
+        self.hold([name for name in hold if self.progress.in_doubt(name)])
+        self.cancel_attempts(INTERRUPTED, "interrupted before its end")
         if entry is not None:
             self._enter(entry)
         self._trace(
@@ -64,5 +72,5 @@ class Ledger(WaitingEntries, CompensationEntries):
 
     def interrupt(self) -> None:
         """The run is let go in the middle: attempts under way are cancelled, the status stays."""
-        self.cancel_attempts("Interrupted", "interrupted before its end")
+        self.cancel_attempts(INTERRUPTED, "interrupted before its end")
         self._trace(EventType.WORKFLOW_PAUSE, status="interrupted", meta={"interrupted": True})

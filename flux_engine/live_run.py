@@ -51,7 +51,7 @@ class LiveRun(Generic[InputT, DataT]):
         self.ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
         self.merged = MergedData(progress)
         self._definition = definition
-        self._progress = progress
+        self.progress = progress
         self._input = input
         self._only = only
         self._request: Request | None = None
@@ -89,22 +89,22 @@ class LiveRun(Generic[InputT, DataT]):
 
     def history(self) -> tuple[StepHistory, ...]:
         """Return an entry for each step."""
-        return history_of(self._progress, decode)
+        return history_of(self.progress, decode)
 
     def output_text(self, step: str) -> str | None:
         """Return what a completed step's handler returned, as JSON text."""
-        found = self._progress.steps.get(step)
+        found = self.progress.steps.get(step)
         if found is None or found.status is not StepStatus.COMPLETED or found.last is None:
             return None
         return found.last.output or "null"
 
     def steps_with_output(self) -> list[str]:
         """Return the names of the completed steps."""
-        return [s.name for s in self._progress.steps.values() if s.status is StepStatus.COMPLETED]
+        return [s.name for s in self.progress.steps.values() if s.status is StepStatus.COMPLETED]
 
     def signal_texts(self) -> dict[str, str]:
         """Return the payloads of received signals, as JSON text by name."""
-        return self._progress.signals
+        return self.progress.signals
 
     def watch(self, step: str, until: float) -> None:
         """Have the step fail when it still waits for its signal at that time."""
@@ -126,8 +126,9 @@ class LiveRun(Generic[InputT, DataT]):
 
     def start(self, meta: dict[str, Any] | None = None, entry: JournalEntry | None = None) -> None:
         """Enter the start of the run, or that it goes on, with the journal entry that sent it back."""
-        self.ledger.start(meta, entry)
-        self.merged = MergedData(self._progress)
+        held = [step.name for step in self._definition.steps if step.on_crash == "hold"]
+        self.ledger.start(meta, entry, hold=held if entry is None else ())
+        self.merged = MergedData(self.progress)
 
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
@@ -136,15 +137,22 @@ class LiveRun(Generic[InputT, DataT]):
 
     def waiting_signals(self) -> dict[str, str]:
         """Return the steps that wait for signals, by the name of the signal."""
-        return self._progress.waiting_signals()
+        return self.progress.waiting_signals()
 
     def deliver(self, signal: str, payload: str) -> None:
         """Hand the payload (JSON text) to the step that waits for the signal; the run goes on with it."""
-        step = self.waiting_signals().get(signal)
-        if step is not None:
-            self.ledger.receive(self._definition.step(step), signal, payload)
-            self._schedule.end(step)
-            self._news.set()
+        name = self.waiting_signals().get(signal)
+        if name is None:
+            return
+        step = self._definition.step(name)
+        waiting = waiting_of(self.progress.steps[name].last)
+        if waiting is not None and waiting.in_doubt and decode(payload) == "again":
+            self.ledger.repeat(step)
+            self._schedule.again(name)
+        else:
+            self.ledger.receive(step, signal, payload)
+            self._schedule.end(name)
+        self._news.set()
 
     def expire(self, step: str) -> None:
         """Fail a step whose signal did not come in time."""
@@ -188,7 +196,7 @@ class LiveRun(Generic[InputT, DataT]):
 
     async def _advance(self) -> None:
         """Begin steps as they become ready, until none is left that could be begun."""
-        done = [step.name for step in self._progress.steps.values() if step.status.done]
+        done = [step.name for step in self.progress.steps.values() if step.status.done]
         self._schedule = Schedule(self._definition.after, done=done, only=self._only)
         tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
@@ -236,7 +244,7 @@ class LiveRun(Generic[InputT, DataT]):
     # How it ends
 
     async def _conclude(self) -> None:
-        steps = [self._progress.steps[name] for name in self._definition.names]
+        steps = [self.progress.steps[name] for name in self._definition.names]
         if self.ledger.error is None:
             self.ledger.error = _earlier_failure(steps)
         if self.ledger.error is not None:
@@ -282,7 +290,7 @@ class LiveRun(Generic[InputT, DataT]):
             self.services.logger.warning(f"run {self.id} could not be released: {error}")
 
     def _final_data(self) -> Any:
-        return self._definition.shape.result(RunData(self._progress.texts()))
+        return self._definition.shape.result(RunData(self.progress.texts()))
 
 
 def _earlier_failure(steps: Sequence[StepProgress]) -> ErrorInfo | None:

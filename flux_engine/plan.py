@@ -15,9 +15,10 @@ from flux_engine.errors import (
     SignalMismatchError,
 )
 from flux_engine.execution import RepeatedCommit, RetryPlan, RunStatus, StepStatus
-from flux_engine.journal import Progress, RetryDetail, StoredStep
+from flux_engine.journal import Progress, RetryDetail, StoredStep, waiting_of
 from flux_engine.steps_graph import descendants, order
 from flux_engine.storage.base import EntryKind, JournalEntry
+from flux_engine.waiting import VERDICTS
 
 SCOPES = ("downstream", "only")
 
@@ -169,3 +170,13 @@ def _edit(seq: int, step: str, edit: Delta, now: float) -> JournalEntry:
         changes=edit.encode(),
         detail=RetryDetail(scope="downstream", superseded=()).encode(),
     )
+
+
+def check_verdict(progress: Progress, signal: str, payload: Any) -> None:
+    """Raise unless the payload decides about a commit in doubt, where the signal is for one."""
+    waiting = waiting_of(progress.steps[progress.waiting_signals()[signal]].last)
+    if waiting is not None and waiting.in_doubt and payload not in VERDICTS:
+        raise SignalMismatchError(
+            f"Commit {signal!r} is in doubt: send 'done' when it was done, 'again' to run it again, "
+            f"not {payload!r}."
+        )

@@ -105,6 +105,11 @@ class Schedule:
         ready, self._ready = self._ready, []
         return ready
 
+    def again(self, step: str) -> None:
+        """Make a step that was taken ready once more."""
+        if step in self._missing:
+            self._ready.append(step)
+
     def end(self, step: str) -> None:
         """Note that a step is done."""
         for name in self._following.get(step, ()):

@@ -24,11 +24,18 @@ class Sleep(Struct, frozen=True, kw_only=True):
 class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a suspended step waits for, as the journal keeps it.
 
-    ``signal`` is ``None`` for a timer. ``until`` is seconds since the epoch.
+    ``signal`` is ``None`` for a timer. ``until`` is seconds since the epoch. ``in_doubt`` marks a commit
+    whose process died before its result was stored: it waits for a signal with its own name, whose
+    payload is one of ``VERDICTS``.
     """
 
     signal: str | None = None
     until: float | None = None
+    in_doubt: bool = False
+
+
+VERDICTS = ("done", "again")
+"""What can be said of a commit in doubt: that it was done, or that it is to be run again."""
 
 
 def wait(signal: Any, *, timeout: float | None = None) -> Wait:

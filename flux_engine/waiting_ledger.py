@@ -1,5 +1,7 @@
 """What a ledger enters about waiting: suspended steps, received signals, timers, waits that ran out."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from flux_engine.attempt import Outcome
@@ -34,6 +36,36 @@ class WaitingEntries(AttemptEntries):
             changes=None if entry.changes is None else raw(entry.changes),
             meta={"signal": waiting.signal, "until": until},
         )
+
+    def hold(self, steps: Iterable[str]) -> None:
+        """These commits are in doubt: they wait until somebody says what became of them."""
+        for name in steps:
+            progress = self.progress.steps[name]
+            if progress.last is not None:
+                self._enter(
+                    msgspec.structs.replace(
+                        progress.last,
+                        status=transition(progress.status, StepStatus.SUSPENDED),
+                        completed_at=None,
+                        error=None,
+                        detail=as_json(Waiting(signal=name, in_doubt=True)),
+                    )
+                )
+
+    def repeat(self, step: StepDefinition) -> None:
+        """A commit in doubt is to be run again."""
+        progress = self.progress.steps[step.name]
+        if progress.last is not None:
+            error = ErrorInfo(type="InDoubt", message="its process died before the result", step=step.name)
+            self._enter(
+                msgspec.structs.replace(
+                    progress.last,
+                    status=transition(progress.status, StepStatus.CANCELLED),
+                    completed_at=self._services.clock.now(),
+                    detail=None,
+                    error=as_json(error),
+                )
+            )
 
     def receive(self, step: StepDefinition, signal: str, payload: str) -> None:
         """The signal that a step waits for has come; ``payload`` is JSON text."""
