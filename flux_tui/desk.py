@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from flux_engine.execution import RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.feed.store import StoreFeed
+from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.trace import TraceFeed, TraceNews
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
@@ -27,12 +27,12 @@ from flux_tui.open_runs import OpenRuns
 from flux_tui.runner.messages import Scope
 from flux_tui.runner.pool import RunnerPool
 from flux_tui.runners import Runners
-from flux_tui.settings import Settings
+from flux_tui.settings import STANDARD_INPUT, Settings
 
 TRACE_BUSY, TRACE_IDLE = 0.03, 0.1
 """Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
 
-STORE_BUSY, STORE_IDLE = 0.25, 1.0
+STORE_BUSY, STORE_IDLE = 0.25, 2.0
 """Seconds between two looks at the store."""
 
 BUSY_FOR = 2.0
@@ -52,6 +52,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class Desk:
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
+    ``older`` says that the store has more runs than were read; ``read_older`` gets some.
     The verbs raise ``RunnerRefused`` for what cannot be done.
     """
 
@@ -72,6 +73,7 @@ class Desk:
         self.runs = RunsModel()
         self.counts: Counter[str] = Counter()
         self.state = DeskState(runner="off" if trace_only else "starting")
+        self.older = False
         self._clock = clock
         self._tell: Callable[[Change], None] = lambda _: None
         self._open = OpenRuns()
@@ -79,8 +81,11 @@ class Desk:
         self._latest: dict[str, tuple[float, str]] = {}
         self._inputs: dict[str, list[Any]] = {}
         self._graphs: dict[str, Any] = {}
+        self._paged = False
+        self._reading_older = False
         self._busy_until = 0.0
         self._look = asyncio.Event()
+        self._stir = asyncio.Event()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
@@ -170,13 +175,21 @@ class Desk:
         if chosen == self.runs.filter:
             return
         self.runs.set_filter(chosen)
+        self._paged = False
         if self._store is not None:
             self._spawn(self._read_page(self._store))
+
+    def read_older(self) -> None:
+        """Have the next page of older runs read, if the store has one."""
+        if self._store is not None and self.older and not self._reading_older:
+            self._reading_older = True
+            self._spawn(self._read_older(self._store))
 
     # Verbs
 
     async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
         """Start a run; return its id when it exists."""
+        self.stay_busy()
         run_id = await self._pool.run(workflow, input)
         earlier = [value for value in self._inputs.get(workflow, ()) if value != input]
         self._inputs[workflow] = [input, *earlier][:INPUTS_KEPT]
@@ -199,6 +212,7 @@ class Desk:
         allow_changed: bool = False,
     ) -> str:
         """Retry a run from a step; return its id when it moves again."""
+        self.stay_busy()
         run_id = await self._pool.retry(
             run.workflow,
             run.id,
@@ -213,6 +227,7 @@ class Desk:
 
     async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
         """Go on with an interrupted run; return its id when it moves again."""
+        self.stay_busy()
         run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
         self._begun(run_id)
         return run_id
@@ -236,13 +251,31 @@ class Desk:
     # The trace
 
     async def _follow_trace(self) -> None:
+        seen: object = None
         while True:
-            async with self._turn:
-                news = await self._trace.poll()
-                self._take_trace(news)
-            if not news.more:
-                busy = self.now() < self._busy_until or self.runs.running > 0
-                await asyncio.sleep(TRACE_BUSY if busy else TRACE_IDLE)
+            there = self._trace_mark()
+            if there is None or there != seen:
+                async with self._turn:
+                    news = await self._trace.poll()
+                    self._take_trace(news)
+                seen = None if news.more else there
+                if news.more:
+                    continue
+            if self._busy:
+                await asyncio.sleep(TRACE_BUSY)
+            else:
+                await _wait(self._stir, TRACE_IDLE)
+                self._stir.clear()
+
+    def _trace_mark(self) -> object:
+        """Return what differs after the trace changed: asking is far cheaper than reading. ``None``: read."""
+        if self.settings.trace == STANDARD_INPUT:
+            return None
+        try:
+            found = self.settings.trace.stat()
+        except OSError as error:
+            return error.errno
+        return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns
 
     def _take_trace(self, news: TraceNews) -> None:
         if news.reset:
@@ -277,6 +310,11 @@ class Desk:
         """Look at trace and store often for a while."""
         self._busy_until = self.now() + BUSY_FOR * 1000
         self._look.set()
+        self._stir.set()
+
+    @property
+    def _busy(self) -> bool:
+        return self.runs.running > 0 or self.now() < self._busy_until
 
     async def _open_run(self, run_id: str) -> None:
         if run_id not in self._open or not self._open.events(run_id):
@@ -293,16 +331,14 @@ class Desk:
             if await store.poll():
                 await self._read_page(store)
             self.become(store_problem=store.problem)
-            busy = self.runs.running > 0 or self.now() < self._busy_until
-            try:
-                await asyncio.wait_for(self._look.wait(), STORE_BUSY if busy else STORE_IDLE)
-            except TimeoutError:
-                continue
-            self._look.clear()
-            await asyncio.sleep(STORE_BUSY)
+            if await _wait(self._look, STORE_BUSY if self._busy else STORE_IDLE):
+                self._look.clear()
+                await asyncio.sleep(STORE_BUSY)
 
     async def _read_page(self, store: StoreFeed) -> None:
         rows = await store.page(self.runs.filter)
+        if not self._paged:
+            self._paged, self.older = True, len(rows) == PAGE
         self._count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
@@ -310,6 +346,17 @@ class Desk:
             changed.add(run_id)
         if changed:
             self._tell(Change(runs=frozenset(changed)))
+
+    async def _read_older(self, store: StoreFeed) -> None:
+        try:
+            chosen, last = self.runs.filter, self.runs.row(len(self.runs) - 1) if len(self.runs) else None
+            rows = await store.page(chosen, before=last)
+            self.older = len(rows) == PAGE
+            self._count(rows)
+            if self.runs.merge_store(rows):
+                self._tell(Change())
+        finally:
+            self._reading_older = False
 
     def _count(self, rows: Iterable[RunRowView]) -> None:
         for row in {row.id: row for row in rows}.values():
@@ -331,3 +378,12 @@ class Desk:
     def notify(self, notice: Notice) -> None:
         """Have the user told something once."""
         self._tell(Change(notice=notice))
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event for so long; return whether it came."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

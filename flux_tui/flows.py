@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import SuspendNotSupported
 
-from flux_tui import clipboard, editor, key_help, run_flows
+from flux_tui import at_hand, clipboard, editor, key_help, run_flows
 from flux_tui.screens.help import HelpScreen
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS
 from flux_tui.telling import tell
@@ -33,7 +33,7 @@ def perform(screen: "MainScreen", action_id: str) -> None:
 
 
 async def _copy(screen: "MainScreen") -> None:
-    text = screen.text_to_copy()
+    text = at_hand.text_to_copy(screen)
     if text is None:
         return
     screen.app.copy_to_clipboard(text)
@@ -54,7 +54,7 @@ async def _copy(screen: "MainScreen") -> None:
 
 
 def _open_editor(screen: "MainScreen") -> None:
-    place = screen.place()
+    place = at_hand.place(screen)
     chosen = editor.editor(screen.desk.settings.editor)
     if place is None:
         return

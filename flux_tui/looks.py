@@ -142,9 +142,10 @@ def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
 
 def runs_subtitle(desk: "Desk") -> str:
     """Return what the lower edge of the runs says: how many there are, or how many match."""
+    more = "+" if desk.older else ""
     if desk.runs.filter:
-        return f"{len(desk.runs)} of {desk.runs.total}"
-    return f"{desk.runs.total}" if desk.runs.total else ""
+        return f"{len(desk.runs)} of {desk.runs.total}{more}"
+    return f"{desk.runs.total}{more}" if desk.runs.total else ""
 
 
 def graph_title(

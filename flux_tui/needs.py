@@ -22,7 +22,6 @@ class Situation(Struct, frozen=True, kw_only=True):
     trace_only: bool = False
     store_problem: str | None = None
     runner: str = "ready"
-    in_hand: int = 0
     workflow: DefinitionView | None = None
     definition: DefinitionView | None = None
     run: RunView | None = None

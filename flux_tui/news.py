@@ -30,13 +30,15 @@ class Blockage(Struct, frozen=True, kw_only=True):
 class DeskState(Struct, frozen=True, kw_only=True):
     """How things stand beside the runs. ``runner`` is ``off starting ready`` or ``dead``.
 
-    ``note`` is the latest good news, ``death`` how the runner died, ``store_problem`` why the store cannot
-    be used and what to do about it, ``in_hand`` how many runs the runner has in hand.
+    ``note`` is the latest good news, ``death`` how the runner died, ``loading`` which import does not
+    end, ``store_problem`` why the store cannot be used and what to do about it, ``in_hand`` how many
+    runs the runner has in hand.
     """
 
     runner: str = "starting"
     note: str = ""
     death: str = ""
+    loading: str = ""
     blocked: Blockage | None = None
     store_problem: str | None = None
     in_hand: int = 0
@@ -56,6 +58,8 @@ def news(state: DeskState, definitions: Definitions) -> News:
         return News("error", "✖", state.death or "the runner died · K restarts it")
     if state.blocked is not None:
         return News("warning", "⚠", _blocked(state.blocked))
+    if state.loading:
+        return News("warning", "⚠", state.loading)
     problem = next(iter(definitions.problems.items()), None)
     if problem is not None:
         return News("error", "✖", _problem(*problem, more=len(definitions.problems) - 1))

@@ -49,6 +49,7 @@ class Runners:
         self._owner = owner
         self._paths = tuple(paths)
         self._saved: tuple[str, ...] = ()
+        self._restarted = False
         self._files: set[Path] = set()
         config = RunnerConfig(
             root=str(settings.project),
@@ -82,11 +83,14 @@ class Runners:
             case StillLoading():
                 name = Path(event.path).name
                 text = f"{name} is still being imported after {event.seconds:.0f} s · K restarts the runner"
-                self._owner.become(runner="starting", note=text)
+                self._owner.become(loading=text)
             case RunnerDied():
                 self._died(event)
             case RunnerRestarted():
-                self._owner.become(runner="starting", note="a new runner is starting", death="", blocked=None)
+                self._restarted = True
+                self._owner.become(
+                    runner="starting", note="a new runner is starting", death="", loading="", blocked=None
+                )
             case BlockedEvent():
                 self._owner.become(blocked=self._blockage(event))
             case OutputEvent():
@@ -100,9 +104,10 @@ class Runners:
         self._files = {Path(file) for file in event.files}
         owner.definitions = owner.definitions.loaded(list(event.modules))
         what = ", ".join(self._saved) or ("" if first else "all modules")
-        note = f"reloaded {what} in {event.milliseconds:.0f} ms" if what else ""
-        self._saved = ()
-        owner.become(runner="ready", note=note, death="", in_hand=len(self.pool.runs_in_hand))
+        done = "restarted" if self._restarted else f"reloaded {what}" if what else ""
+        note = f"{done} in {event.milliseconds:.0f} ms" if done else ""
+        self._saved, self._restarted = (), False
+        owner.become(runner="ready", note=note, death="", loading="", in_hand=len(self.pool.runs_in_hand))
 
     def _died(self, event: RunnerDied) -> None:
         runs = len(event.run_ids)

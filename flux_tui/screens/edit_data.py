@@ -54,6 +54,7 @@ class EditDataScreen(Dialog[dict[str, Any]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,ctrl+enter", "submit", "Retry", id="edit.submit", show=False, priority=True),
         Binding("ctrl+e", "editor", "Open editor", id="edit.editor", show=False, priority=True),
+        Binding("escape", "leave", "Cancel", id="edit.cancel", show=False, priority=True),
     ]
     TITLE_KEYS = (("ctrl+s", "retry with this"), ("ctrl+e", "editor"), ("esc", "cancel"))
 

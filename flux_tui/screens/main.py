@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from flux_tui import actions, flows, looks, selection
+from flux_tui import actions, at_hand, flows, looks, selection
 from flux_tui.desk import Change, Desk
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.run import DefinitionView, RunView
@@ -37,6 +37,9 @@ from flux_tui.widgets.workflows import WorkflowList
 
 CLOCK = 0.1
 """Seconds between two ticks of the one clock that moves things while something runs."""
+
+NEAR_THE_END = 50
+"""How many runs from the end of the list older ones are read."""
 
 AGES = 10.0
 """Seconds after which the ages in the list of runs are drawn again."""
@@ -187,6 +190,7 @@ class MainScreen(Screen[None]):
     def follow(self, run_id: str, workflow: str) -> None:
         """Select a run that was sent on its way here, and go along with it until the user moves."""
         self.selection = selection.started(self.selection, run_id, workflow)
+        self.desk.look_at(run_id)
         view = self.desk.view(run_id)
         if view is not None:
             self.selection = selection.with_news(self.selection, view)
@@ -219,6 +223,8 @@ class MainScreen(Screen[None]):
 
     @on(RunList.Highlighted, "#runs")
     def _run_highlighted(self, message: RunList.Highlighted) -> None:
+        if message.index >= len(self.desk.runs) - NEAR_THE_END:
+            self.desk.read_older()
         if message.key is None or message.key == self.selection.run or not self._moved_by_hand(message):
             return
         self._go_to_run(str(message.key))
@@ -239,9 +245,11 @@ class MainScreen(Screen[None]):
         self.pick_tab(message.tab)
 
     def pick_tab(self, tab: str) -> None:
-        """Open a tab because the user wants it."""
+        """Open a tab because the user wants it; on a low terminal, bring it into view."""
         self.selection = selection.at_tab(self.selection, tab)
         self._show()
+        if not self.details.display:
+            self.focus_pane("details")
 
     @on(RunsPane.Filtered)
     def _filtered(self, message: RunsPane.Filtered) -> None:
@@ -331,36 +339,7 @@ class MainScreen(Screen[None]):
 
     def situation(self) -> Situation:
         """Return what actions have to look at."""
-        desk, view = self.desk, self.run_view
-        definition = self.definition
-        step = None if view is None or self.selection.step is None else view.step(self.selection.step)
-        return Situation(
-            trace_only=desk.trace_only,
-            store_problem=desk.state.store_problem,
-            runner=desk.state.runner,
-            in_hand=desk.state.in_hand,
-            workflow=definition,
-            definition=definition,
-            run=view,
-            step=step,
-            repeatable=definition is not None and bool(desk.inputs(definition.name)),
-            copyable=self.text_to_copy() is not None,
-            source=self.place() is not None,
-        )
-
-    def text_to_copy(self) -> str | None:
-        """Return what ``copy`` would copy: what the focused pane has, else what is selected."""
-        if self.has_class("-welcome"):
-            return Welcome.copy_text
-        return looks.text_of(self.focused) or self.selection.run or self.selection.workflow
-
-    def place(self) -> looks.Place | None:
-        """Return the place in the code that ``o`` would open."""
-        module = (
-            None if self.selection.module is None else self.desk.definitions.module(self.selection.module)
-        )
-        node = looks.node_of(self.selection, self.run_view, self.definition)
-        return looks.place_in(self.focused) or looks.place_of(self.selection, module, node, self.definition)
+        return at_hand.situation(self)
 
     def action_do(self, action_id: str) -> None:
         """Do what the action of this id is about, or say why that cannot be done now."""

@@ -11,10 +11,13 @@ import pytest
 from fake_desk import FakeDesk, completed, described, module, started, step_events
 from textual.pilot import Pilot
 
+from flux_engine import FluxEngine, SQLiteStorage, create_workflow
 from flux_engine.execution import RepeatedCommit, RetryPlan
+from flux_tui import at_hand
 from flux_tui.app import FluxApp
 from flux_tui.desk import Desk
-from flux_tui.news import Blockage, DeskState
+from flux_tui.model.definitions import Definitions
+from flux_tui.news import Blockage, DeskState, news
 from flux_tui.runner.messages import Problem
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.help import HelpScreen
@@ -22,6 +25,8 @@ from flux_tui.screens.main import MainScreen
 from flux_tui.screens.retry import RetryScreen
 from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.settings import Settings
+from flux_tui.widgets.details import TabBar
+from flux_tui.widgets.footer import FooterLine
 from flux_tui.widgets.runs import FilterInput
 
 PARCEL = described("parcel", "pick", "pack", "ship", commit="ship")
@@ -234,7 +239,7 @@ async def test_a_broken_module_shows_its_problem_until_it_loads_again() -> None:
         await pilot.press("k")
         await pilot.pause()
         assert screen.has_class("-problem")
-        assert screen.place() == ("/shop/post.py", 12)
+        assert at_hand.place(screen) == ("/shop/post.py", 12)
         desk.load(module("parcel.py", PARCEL), module("post.py", LETTER))
         await pilot.pause()
         assert not screen.has_class("-problem")
@@ -249,6 +254,28 @@ async def test_the_header_tells_of_a_handler_that_blocks() -> None:
         await pilot.pause()
         text = screen_of(pilot).header.headline.news.text
         assert text == "parcel/pack blocks the runner for 3 s (parcel.py:41) · K restarts it"
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (DeskState(runner="starting"), "starting the runner…"),
+        (
+            DeskState(runner="ready", note="reloaded parcel.py in 84 ms"),
+            "ready · reloaded parcel.py in 84 ms",
+        ),
+        (DeskState(runner="dead", death="The runner exited with 7."), "The runner exited with 7."),
+        (
+            DeskState(runner="ready", loading="slow.py is still being imported"),
+            "slow.py is still being imported",
+        ),
+        (DeskState(runner="ready", store_problem="locked"), "the store cannot be used"),
+        (DeskState(runner="off"), "trace only"),
+    ],
+)
+def test_the_header_says_what_matters_most(state: DeskState, text: str) -> None:
+    """One line, the gravest thing first."""
+    assert news(state, Definitions()).text == text
 
 
 async def test_text_that_looks_like_markup_is_shown_as_it_is() -> None:
@@ -279,6 +306,30 @@ async def test_every_pane_can_be_reached_at_any_size(size: tuple[int, int]) -> N
             assert screen.region.contains_region(focused.region)
 
 
+async def test_a_tab_that_is_hidden_comes_into_view_when_it_is_picked() -> None:
+    """On a low terminal the key of a tab shows the tab, and escape goes back to the lists."""
+    async with Opened(size=(60, 16)) as (_, pilot):
+        screen = screen_of(pilot)
+        assert not screen.details.display
+        await pilot.press("L")
+        await pilot.pause()
+        assert screen.details.display
+        assert screen.selection.tab == "logs"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not screen.details.display
+
+
+async def test_a_click_on_the_footer_does_what_the_key_does() -> None:
+    """The mouse is a second way to everything in the footer, and to the tabs."""
+    async with Opened() as (_, pilot):
+        await pilot.click(TabBar, offset=(14, 0))
+        await pilot.pause()
+        assert screen_of(pilot).selection.tab == "logs"
+        await pilot.click(FooterLine, offset=(2, 0))
+        await until(lambda: isinstance(pilot.app.screen, TriggerScreen), "the form")
+
+
 async def test_help_and_palette_open_on_an_empty_dashboard() -> None:
     """Help works before there is anything to be helped with."""
     desk = FakeDesk()
@@ -301,7 +352,7 @@ async def test_an_empty_project_says_how_to_begin() -> None:
         await pilot.pause()
         screen = screen_of(pilot)
         assert screen.has_class("-welcome")
-        assert "create_workflow" in (screen.text_to_copy() or "")
+        assert "create_workflow" in (at_hand.text_to_copy(screen) or "")
         desk.load(module("parcel.py", PARCEL))
         await pilot.pause()
         assert not screen.has_class("-welcome")
@@ -357,6 +408,23 @@ async def test_a_trace_alone_is_shown_and_says_why_nothing_can_be_run(tmp_path: 
         assert "only a trace is shown" in said(pilot)
 
 
+async def test_older_runs_are_read_when_the_list_nears_its_end(tmp_path: Path) -> None:
+    """A long history is paged in, never read as a whole."""
+    storage = SQLiteStorage(tmp_path / "flux.db")
+    flow = create_workflow("old").step("one", lambda ctx: None)
+    async with FluxEngine(storage=storage) as engine:
+        await asyncio.gather(*(engine.execute(flow, None) for _ in range(230)))
+    desk = Desk(Settings(project=tmp_path, db=tmp_path / "flux.db").anchored(), [tmp_path / "none"])
+    async with FluxApp(desk).run_test(size=(120, 36)) as pilot:
+        screen = screen_of(pilot)
+        await until(lambda: desk.runs.total == 200, "the first page")
+        assert screen.runs_pane.border_subtitle == "200+"
+        await pilot.press("2", "end")
+        await until(lambda: desk.runs.total == 230, "the rest")
+        await pilot.pause()
+        assert screen.runs_pane.border_subtitle == "230"
+
+
 SHOP = """
 from flux_engine import create_workflow
 
@@ -383,3 +451,33 @@ async def test_a_real_run_goes_from_the_key_to_the_glyph(tmp_path: Path) -> None
         assert view.data_after("pick") == {"shelf": "A7"}
     assert "parcel_shop" not in sys.modules
     assert json.loads((tmp_path / ".flux/trace.ndjson").read_text().splitlines()[0])["workflowId"] == run_id
+
+
+DEADLY = """
+import os
+from flux_engine import create_workflow
+
+def last_words(ctx):
+    print("farewell", flush=True)
+    os._exit(7)
+
+deadly = create_workflow("deadly").step("die", last_words)
+"""
+
+
+async def test_a_runner_that_dies_leaves_a_run_to_resume(tmp_path: Path) -> None:
+    """The run is interrupted in list and graph, its logs are open, the user hears of it, and u applies."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    desk = Desk(Settings(project=tmp_path).anchored(), [tmp_path])
+    async with FluxApp(desk).run_test(size=(120, 36), notifications=True) as pilot:
+        screen = screen_of(pilot)
+        await until(lambda: screen.selection.workflow == "deadly", "the workflow")
+        run_id = await desk.run("deadly", None)
+        screen.follow(run_id, "deadly")
+        await until(lambda: (view := screen.run_view) and view.status == "interrupted", "the interruption")
+        await until(lambda: (row := desk.runs.get(run_id)) and row.status == "interrupted", "its row")
+        await until(lambda: "The runner died" in said(pilot), "the news")
+        await until(lambda: desk.state.runner == "ready", "another runner")
+        await pilot.pause()
+        assert screen.selection.tab == "logs"
+        assert next(hint for hint in screen.footer.hints if hint.action == "resume").reason is None
