@@ -42,8 +42,8 @@ def ancestor(tmp_path):
         with sqlite3.connect(path) as connection:
             connection.execute(
                 "CREATE TABLE flux_workflows (id TEXT PRIMARY KEY, name TEXT, status TEXT, input TEXT, "
-                "data TEXT, current_step INTEGER, history TEXT, error TEXT, created_at TEXT, updated_at TEXT, "
-                "completed_at TEXT)"
+                "data TEXT, current_step INTEGER, history TEXT, error TEXT, created_at TEXT, "
+                "updated_at TEXT, completed_at TEXT)"
             )
             for row in rows:
                 full = {
