@@ -1,6 +1,6 @@
 """What a handler sees: ``ctx``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Generic, Protocol
 
@@ -24,6 +24,9 @@ class CurrentStep(Struct, frozen=True, kw_only=True):
 
 current_step: ContextVar[CurrentStep | None] = ContextVar("flux_current_step", default=None)
 """The attempt under way in this task or worker thread; ``None`` outside handlers."""
+
+
+_UNREAD = object()
 
 
 class RunSeenByHandler(Protocol):
@@ -79,7 +82,7 @@ class Context(Generic[InputT, DataT]):
     """What a handler is given.
 
     Attributes:
-        input: the run's input, as the type stated with ``.input()``.
+        input: the run's input, as the type stated with ``.input()``; each attempt has a copy of its own.
         data: the run's data; see ``flux_engine.data``. What a handler changes here is stored when it
             returns, and dropped when it raises.
         current_step: the name of the step this handler belongs to.
@@ -90,20 +93,21 @@ class Context(Generic[InputT, DataT]):
         logger: writes to the engine's logger, and to the trace as ``step:log``.
     """
 
-    __slots__ = ("_run", "attempt", "current_step", "data", "input", "logger")
+    __slots__ = ("_input", "_read_input", "_run", "attempt", "current_step", "data", "logger")
 
     def __init__(
         self,
         *,
         run: RunSeenByHandler,
-        input: InputT,  # noqa: A002 - the field's word
+        read_input: Callable[[], InputT],
         data: DataT,
         step: str,
         attempt: int,
         logger: FluxLogger,
     ) -> None:
         self._run = run
-        self.input = input
+        self._read_input = read_input
+        self._input: Any = _UNREAD
         self.data = data
         self.current_step = step
         self.attempt = attempt
@@ -111,6 +115,14 @@ class Context(Generic[InputT, DataT]):
 
     def __repr__(self) -> str:
         return f"<context of {self.name} {self.id}, step {self.current_step!r}, attempt {self.attempt}>"
+
+    @property
+    def input(self) -> InputT:
+        """The run's input."""
+        if self._input is _UNREAD:
+            self._input = self._read_input()
+        found: InputT = self._input
+        return found
 
     @property
     def id(self) -> str:

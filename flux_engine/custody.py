@@ -132,10 +132,10 @@ class Custody:
         Raises ``RunBusyError`` when another engine was faster, and ``InvalidInputError`` when the stored
         input no longer fits the workflow.
         """
-        value = definition.decode_input(record.input)
+        definition.decode_input(record.input)
         fence = await self._claim(record)
         taken = replace(record, owner=self.owner_text, fence=fence)
-        run = LiveRun(self._services, definition, taken, progress, input=value, only=only)
+        run = LiveRun(self._services, definition, taken, progress, only=only)
         run.start(meta, entry)
         return run
 
@@ -150,8 +150,8 @@ class Custody:
         """Return a new run, not stored yet, that begins with these entries."""
         self.check_unused(record.id)
         progress = Progress(merged_steps(definition, ()))
-        value = definition.decode_input(record.input)
-        run = LiveRun(self._services, definition, record, progress, input=value, is_new=True)
+        definition.decode_input(record.input)
+        run = LiveRun(self._services, definition, record, progress, is_new=True)
         run.ledger.begin_with(entries)
         run.start(meta)
         return run
@@ -171,8 +171,7 @@ class Custody:
                 meta = {"resume": True, "fromStep": progress.current_step()}
                 taken = await self.take(definition, record, progress, meta=meta)
                 return await self.drive(taken)
-        value = definition.decode_input(record.input)
-        seen = LiveRun(self._services, definition, record, progress, input=value)
+        seen = LiveRun(self._services, definition, record, progress)
         seen.ledger.error = decode_error(record.error)
         return seen.result()
 

@@ -4,6 +4,7 @@ A verb chooses where to start and makes a ``LiveRun``; ``drive`` takes it from t
 """
 
 import asyncio
+import functools
 from collections.abc import Sequence
 from typing import Any, Generic, Literal
 
@@ -41,7 +42,6 @@ class LiveRun(Generic[InputT, DataT]):
         record: RunRecord,
         progress: Progress,
         *,
-        input: InputT,  # noqa: A002 - the field's word
         only: Sequence[str] | None = None,
         is_new: bool = False,
     ) -> None:
@@ -52,7 +52,7 @@ class LiveRun(Generic[InputT, DataT]):
         self.merged = MergedData(progress)
         self._definition = definition
         self.progress = progress
-        self._input = input
+        self._input = record.input
         self._only = only
         self._request: Request | None = None
         self._failed = False
@@ -115,7 +115,7 @@ class LiveRun(Generic[InputT, DataT]):
         """Return the context for one attempt of a step."""
         return Context(
             run=self,
-            input=self._input,
+            read_input=functools.partial(self._definition.decode_input, self._input),
             data=self._definition.shape.open(data),
             step=step.name,
             attempt=attempt,
