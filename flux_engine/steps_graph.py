@@ -85,18 +85,19 @@ def followers(after: After) -> dict[str, list[str]]:
 
 
 class Schedule:
-    """Which steps may run next, as others come to their end. Each step costs its edges, once."""
+    """Which steps may run next, as others come to their end. Each step costs its edges, once.
+
+    A step that is done keeps its result, but what follows it still waits for the steps before it that are
+    to run (again). With ``only`` nothing else runs, and whatever stands before it is taken as it is.
+    """
 
     def __init__(self, after: After, *, done: Iterable[str], only: Iterable[str] | None = None) -> None:
         finished = set(done)
         wanted = set(after) if only is None else set(only)
-        self._following = followers(after)
-        self._missing = {
-            name: sum(earlier not in finished for earlier in before)
-            for name, before in after.items()
-            if name not in finished and name in wanted
-        }
-        if only is not None:  # asked for by name: whatever stands before it is taken as it is
+        waits = {name: _open_before(after, name, finished) for name in after if name not in finished}
+        self._following = followers(waits)
+        self._missing = {name: len(before) for name, before in waits.items() if name in wanted}
+        if only is not None:
             self._missing = dict.fromkeys(self._missing, 0)
         self._ready = [name for name, missing in self._missing.items() if missing == 0]
 
@@ -117,3 +118,22 @@ class Schedule:
                 self._missing[name] -= 1
                 if self._missing[name] == 0:
                     self._ready.append(name)
+
+
+def _open_before(after: After, step: str, done: set[str]) -> Sequence[str]:
+    """Return the steps to run before ``step``: its predecessors, and those behind predecessors that are done."""
+    if not any(name in done for name in after[step]):
+        return after[step]
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    stack = list(after[step])
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in done:
+            stack += after.get(name, ())
+        else:
+            found[name] = None
+    return list(found)
