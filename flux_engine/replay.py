@@ -5,16 +5,15 @@ that it was given then. Commits and signals are answered from the record. Nothin
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Iterator
+from typing import Any
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from flux_engine.announcer import Announcer
 from flux_engine.arguments import Workflow, as_definition, as_statuses
 from flux_engine.clock import Clock
-from flux_engine.codec import decode, decode_plain
+from flux_engine.codec import decode
 from flux_engine.context import Context
 from flux_engine.data import Data
 from flux_engine.definition import StepDefinition, WorkflowDefinition
@@ -27,52 +26,21 @@ from flux_engine.live_run import LiveRun
 from flux_engine.logger import FluxSilentLogger
 from flux_engine.plan import merged_steps
 from flux_engine.problems import Problems
+from flux_engine.replay_report import (
+    ReplayReport,
+    StepDifference,
+    data_differences,
+    error_differences,
+    output_differences,
+)
 from flux_engine.services import Services
 from flux_engine.step_run import StepEnd, StepRun
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import RunQuery, RunRecord
 from flux_engine.storage.memory import MemoryStorage
 
-DifferenceKind = Literal["status", "data", "output", "error", "missing", "added"]
-
 _OUTCOMES = frozenset({StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED})
 _PAGE = 500
-
-
-class StepDifference(Struct, frozen=True, kw_only=True):
-    """Where a replay came to something else than the record.
-
-    ``kind`` says in what: the ``status`` of the step, the ``data`` under ``key``, its ``output``, its
-    ``error``. ``missing`` is a step that the record has and the replay could not get to: a commit without a
-    recorded result, or a step that the workflow no longer has. ``added`` is one that the record does not
-    have. An ``error`` of no step is an input that no longer fits. Values of data and output are as
-    ``engine.get`` has them, ``None`` when there is none.
-    """
-
-    step: str
-    kind: DifferenceKind
-    key: str | None = None
-    recorded: Any = None
-    replayed: Any = None
-
-    def __str__(self) -> str:
-        what = self.kind if self.key is None else f"{self.kind} {self.key!r}"
-        return f"{self.step or 'input'}: {what}: {_short(self.recorded)} → {_short(self.replayed)}"
-
-
-class ReplayReport(Struct, frozen=True, kw_only=True):
-    """What a replay found: ``ok`` when it came to what is recorded, else the differences in ``steps``."""
-
-    run_id: str
-    workflow: str
-    ok: bool
-    steps: tuple[StepDifference, ...] = ()
-
-    def __str__(self) -> str:
-        if self.ok:
-            return f"{self.workflow} {self.run_id}: as recorded"
-        count = f"{len(self.steps)} difference{'s' if len(self.steps) != 1 else ''} (recorded → replayed)"
-        return "\n".join([f"{self.workflow} {self.run_id}: {count}", *(f"  {step}" for step in self.steps)])
 
 
 class RunReplay(EngineParts):
@@ -99,11 +67,11 @@ class RunReplay(EngineParts):
         await self.init()
         record, recorded = await self._custody.look(definition, run_id)
         try:
-            value = definition.decode_input(record.input)
+            definition.decode_input(record.input)
         except InvalidInputError as error:
             difference = StepDifference(step="", kind="error", key="input", replayed=str(error))
             return _report(record, [difference])
-        replaying = _Replay(_private(self._services, record.created_at), definition, record, recorded, value)
+        replaying = _Replay(_private(self._services, record.created_at), definition, record, recorded)
         await replaying.run()
         return _report(record, list(replaying.differences(frozenset(ignore))))
 
@@ -167,12 +135,14 @@ class _Replay:
         definition: WorkflowDefinition[Any, Any],
         record: RunRecord,
         recorded: Progress,
-        value: Any,
     ) -> None:
         self._definition = definition
         self._recorded = recorded
         self._was = {step.name for step in stored_steps(record)}
         self._unanswered: list[str] = []
+        for step in recorded.steps.values():
+            if step.status is StepStatus.COMPENSATED and step.last is not None and step.last.status:
+                step.status = step.last.status  # as it was when the steps after it ran
         self._progress = self._prepared()
         new = RunRecord(
             id=record.id,
@@ -183,7 +153,7 @@ class _Replay:
             created_at=record.created_at,
             updated_at=record.created_at,
         )
-        self._live = LiveRun(services, definition, new, self._progress, input=value, is_new=True)
+        self._live = LiveRun(services, definition, new, self._progress, is_new=True)
 
     def _prepared(self) -> Progress:
         """Return the progress of a run that has done nothing, with the edits of the record.
@@ -288,18 +258,10 @@ class _Replay:
             yield StepDifference(step=name, kind="status", recorded=str(before), replayed=str(after))
         if self._definition.step(name).commit:
             return
-        yield from _error_difference(name, then, now)
+        yield from error_differences(then, now)
         if before is StepStatus.COMPLETED and after is StepStatus.COMPLETED:
-            yield from self._data_differences(name, ignore)
-            yield from _output_difference(name, then, now, ignore)
-
-    def _data_differences(self, name: str, ignore: frozenset[str]) -> Iterator[StepDifference]:
-        """Compare what the data is after the step, for the keys that it changed then or now."""
-        recorded, replayed = _texts_after(self._recorded, name), _texts_after(self._progress, name)
-        for key in _touched(self._recorded, name) | _touched(self._progress, name):
-            a, b = recorded.get(key), replayed.get(key)
-            if key not in ignore and not _same(a, b):
-                yield StepDifference(step=name, kind="data", key=key, recorded=_plain(a), replayed=_plain(b))
+            yield from data_differences(self._recorded, self._progress, name, ignore)
+            yield from output_differences(then, now, ignore)
 
 
 def _private(services: Services, start: float) -> Services:
@@ -330,12 +292,14 @@ def _outcome(step: StepProgress) -> StepStatus | None:
 
 def _repeat_changes(data: Any, then: StepProgress) -> None:
     """Make the recorded changes of a step again."""
-    changes = _delta(then)
-    untyped = isinstance(data, Data)
+    changes = then.delta()
     for key, text in changes.set.items():
-        data.__setitem__(key, decode(text)) if untyped else setattr(data, key, decode(text))
+        if isinstance(data, Data):
+            data[key] = decode(text)
+        else:
+            setattr(data, key, decode(text))
     for key in changes.deleted:
-        if untyped:
+        if isinstance(data, Data):
             data.pop(key, None)
         elif hasattr(data, key):
             delattr(data, key)
