@@ -169,7 +169,12 @@ class WorkflowDefinition(Generic[InputT, DataT]):
 
         The graph stays: it is how the workflow is written, not how it is run this once.
         """
-        steps = tuple(structs.replace(s, when=None) if s.name == name else s for s in self._steps)
+        return self.with_steps(
+            tuple(structs.replace(s, when=None) if s.name == name else s for s in self._steps)
+        )
+
+    def with_steps(self, steps: tuple[StepDefinition, ...]) -> "WorkflowDefinition[InputT, DataT]":
+        """Return this definition with its steps run in another way. The graph stays as it is written."""
         other: WorkflowDefinition[InputT, DataT] = WorkflowDefinition(
             name=self._name,
             steps=steps,
