@@ -16,6 +16,7 @@ from flux_engine.data import Data
 from flux_engine.definition import StepDefinition, WorkflowDefinition
 from flux_engine.engine import FluxEngine
 from flux_engine.errors import (
+    DataConflictError,
     DefinitionChangedError,
     DefinitionError,
     FatalError,
@@ -28,10 +29,12 @@ from flux_engine.errors import (
     RunNotFoundError,
     SchemaVersionError,
     SerializationError,
+    SignalMismatchError,
     StepNotFoundError,
     StepTimeoutError,
     StorageError,
     UnknownTypeError,
+    WaitTimeoutError,
     WorkflowFailedError,
     WorkflowMismatchError,
 )
@@ -46,6 +49,7 @@ from flux_engine.execution import (
     RunSummary,
     StepHistory,
     StepStatus,
+    WaitsFor,
     WorkflowState,
 )
 from flux_engine.hooks import HookEvent, Hooks
@@ -59,6 +63,7 @@ from flux_engine.trace.events import EventType, TraceEvent
 from flux_engine.trace.file_sink import JsonFileTraceSink
 from flux_engine.trace.reader import TraceReader, read_events
 from flux_engine.trace.sinks import CallbackTraceSink, FluxTraceSink, LoggingTraceSink, MultiTraceSink
+from flux_engine.waiting import sleep, wait
 
 __all__ = [
     "AttemptRecord",
@@ -68,6 +73,7 @@ __all__ = [
     "Clock",
     "Context",
     "Data",
+    "DataConflictError",
     "DefinitionChangedError",
     "DefinitionError",
     "ErrorInfo",
@@ -100,6 +106,7 @@ __all__ = [
     "SQLiteStorage",
     "SchemaVersionError",
     "SerializationError",
+    "SignalMismatchError",
     "StepDefinition",
     "StepHistory",
     "StepNotFoundError",
@@ -109,6 +116,8 @@ __all__ = [
     "TraceEvent",
     "TraceReader",
     "UnknownTypeError",
+    "WaitTimeoutError",
+    "WaitsFor",
     "WorkflowBuilder",
     "WorkflowDefinition",
     "WorkflowFailedError",
@@ -120,4 +129,6 @@ __all__ = [
     "fixed",
     "none",
     "read_events",
+    "sleep",
+    "wait",
 ]

@@ -11,9 +11,10 @@ from msgspec import Struct
 from flux_engine.codec import encode
 from flux_engine.context import Context, CurrentStep, current_step
 from flux_engine.data import DataShape, Delta, RunData
-from flux_engine.definition import StepDefinition
+from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
 from flux_engine.threads import run_in_thread
+from flux_engine.waiting import Sleep, Wait
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -22,6 +23,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     delta: Delta = Delta()
     values: dict[str, Any] = {}
     output: str | None = None
+    waits_for: Wait | Sleep | None = None
     error: BaseException | None = None
 
 
@@ -32,16 +34,21 @@ async def run_attempt(
     shape: DataShape,
     data: RunData,
     timeout: float | None,  # noqa: ASYNC109 - the field's word
+    handler: Handler | None = None,
 ) -> Outcome:
-    """Call the handler once. Only a cancellation from outside is raised; all else is in the outcome."""
+    """Call the step's handler, or the one given, once.
+
+    Only a cancellation from outside is raised; all else is in the outcome.
+    """
     token = current_step.set(
         CurrentStep(
             run_id=ctx.id, workflow=ctx.name, step=step.name, step_index=step.index, attempt=ctx.attempt
         )
     )
     try:
-        returned = await _call(step, ctx, timeout)
-        output = None if returned is None else _encode_output(step, returned)
+        returned = await _call(step, handler or step.handler, ctx, timeout)
+        waits_for = returned if isinstance(returned, Wait | Sleep) else None
+        output = None if returned is None or waits_for is not None else _encode_output(step, returned)
         delta, values = _changes(step, shape, ctx, data)
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         if isinstance(error, KeyboardInterrupt) or _cancelled_from_outside():
@@ -50,16 +57,21 @@ async def run_attempt(
     except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit too
         return Outcome(error=error, delta=_kept_changes(shape, ctx, data))
     else:
-        return Outcome(delta=delta, values=values, output=output)
+        return Outcome(delta=delta, values=values, output=output, waits_for=waits_for)
     finally:
         current_step.reset(token)
 
 
-async def _call(step: StepDefinition, ctx: Context[Any, Any], timeout: float | None) -> Any:  # noqa: ASYNC109
+async def _call(
+    step: StepDefinition,
+    handler: Handler,
+    ctx: Context[Any, Any],
+    timeout: float | None,  # noqa: ASYNC109 - the field's word
+) -> Any:
     scope = asyncio.timeout(timeout)
     try:
         async with scope:
-            returned = await _invoke(step.handler, ctx)
+            returned = await _invoke(handler, ctx)
     except TimeoutError:
         if not scope.expired():
             raise

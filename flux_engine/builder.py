@@ -1,7 +1,7 @@
 """How a workflow is written: ``create_workflow`` and the builder it returns."""
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from msgspec import structs
 from pydantic import TypeAdapter
@@ -21,6 +21,7 @@ from flux_engine.definition import (
 from flux_engine.errors import DefinitionError
 from flux_engine.fingerprint import fingerprint
 from flux_engine.retry import Backoff, as_backoff, exponential
+from flux_engine.steps_graph import order
 from flux_engine.typed_data import data_shape
 
 NewInputT = TypeVar("NewInputT")
@@ -28,6 +29,30 @@ NewDataT = TypeVar("NewDataT")
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 BackoffLike = Backoff | Callable[[int], float]
+
+
+class StepOptions(TypedDict, Generic[InputT, DataT], total=False):
+    """The options of ``step`` and ``commit``.
+
+    - ``retries`` after the first attempt, ``backoff`` between attempts (default: exponential from 1 s,
+      factor 2, at most 10 s), ``retry_on`` the exception types that are retried (default: all);
+    - ``timeout`` in seconds for each attempt, ``None`` for no limit;
+    - ``when(ctx)``, false to skip the step;
+    - ``after``, the names of its predecessors instead of the step declared before it, ``()`` for none:
+      steps whose predecessors are done run at the same time;
+    - ``compensate``, a handler that takes back what the step did when a later step fails for good;
+    - ``on_crash``, of a commit whose process died before its result was stored: ``"retry"`` runs it again
+      with the same idempotency key, ``"hold"`` suspends the run until somebody decides.
+    """
+
+    retries: int
+    timeout: float | None
+    when: Callable[[Context[InputT, DataT]], Any] | None
+    backoff: BackoffLike
+    retry_on: type[BaseException] | tuple[type[BaseException], ...]
+    after: str | Sequence[str]
+    compensate: Callable[[Context[InputT, DataT]], Any] | None
+    on_crash: Literal["retry", "hold"]
 
 
 class WorkflowBuilder(Generic[InputT, DataT]):
@@ -98,24 +123,11 @@ class WorkflowBuilder(Generic[InputT, DataT]):
         name: str,
         handler: Callable[[Context[InputT, DataT]], Any],
         /,
-        *,
-        retries: int = ...,
-        timeout: float | None = ...,
-        when: Callable[[Context[InputT, DataT]], Any] | None = ...,
-        backoff: BackoffLike = ...,
-        retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
+        **options: Unpack[StepOptions[InputT, DataT]],
     ) -> "WorkflowBuilder[InputT, DataT]": ...
     @overload
     def step(
-        self,
-        name: str,
-        /,
-        *,
-        retries: int = ...,
-        timeout: float | None = ...,
-        when: Callable[[Context[InputT, DataT]], Any] | None = ...,
-        backoff: BackoffLike = ...,
-        retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
+        self, name: str, /, **options: Unpack[StepOptions[InputT, DataT]]
     ) -> Callable[[HandlerT], HandlerT]: ...
     def step(self, name: str, handler: Handler | None = None, /, **options: Any) -> Any:
         """Add a step.
@@ -124,10 +136,7 @@ class WorkflowBuilder(Generic[InputT, DataT]):
             name: its name, unique in the workflow.
             handler: called with the context; an async function runs on the event loop, a plain one in a
                 worker thread. Left out, ``step`` is a decorator.
-            options: ``retries`` after the first attempt; ``timeout`` in seconds for each attempt
-                (``None``: no limit); ``when(ctx)``, false to skip the step; ``backoff`` between attempts
-                (default: exponential from 1 s, factor 2, at most 10 s); ``retry_on``, the exception types
-                that are retried (default: all).
+            options: see ``StepOptions``.
         """
         return self._add(name, handler, commit=False, options=options)
 
@@ -137,24 +146,11 @@ class WorkflowBuilder(Generic[InputT, DataT]):
         name: str,
         handler: Callable[[Context[InputT, DataT]], Any],
         /,
-        *,
-        retries: int = ...,
-        timeout: float | None = ...,
-        when: Callable[[Context[InputT, DataT]], Any] | None = ...,
-        backoff: BackoffLike = ...,
-        retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
+        **options: Unpack[StepOptions[InputT, DataT]],
     ) -> "WorkflowBuilder[InputT, DataT]": ...
     @overload
     def commit(
-        self,
-        name: str,
-        /,
-        *,
-        retries: int = ...,
-        timeout: float | None = ...,
-        when: Callable[[Context[InputT, DataT]], Any] | None = ...,
-        backoff: BackoffLike = ...,
-        retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
+        self, name: str, /, **options: Unpack[StepOptions[InputT, DataT]]
     ) -> Callable[[HandlerT], HandlerT]: ...
     def commit(self, name: str, handler: Handler | None = None, /, **options: Any) -> Any:
         """Add a step with side effects: a retry that would repeat one says so first. Options as ``step``.
@@ -176,9 +172,17 @@ class WorkflowBuilder(Generic[InputT, DataT]):
             raise DefinitionError(f"{self._where(name)}: the handler is not callable: {handler!r}")
         if any(step.name == name for step in self._steps):
             raise DefinitionError(f"{self._where(name)}: there is a step of this name already")
-        checked = _checked_options(self._where(name), options)
+        checked = _checked_options(self._where(name), options, commit=commit)
+        before = tuple(step.name for step in self._steps[-1:])
         self._steps.append(
-            StepDefinition(name=name, index=len(self._steps), handler=handler, commit=commit, **checked)
+            StepDefinition(
+                name=name,
+                index=len(self._steps),
+                handler=handler,
+                commit=commit,
+                chained="after" not in options,
+                **({"after": before} | checked),
+            )
         )
         return self._changed()
 
@@ -190,12 +194,17 @@ class WorkflowBuilder(Generic[InputT, DataT]):
         return self
 
     def build(self) -> WorkflowDefinition[InputT, DataT]:
-        """Return the frozen definition. Raises ``DefinitionError`` when there are no steps."""
+        """Return the frozen definition.
+
+        Raises ``DefinitionError`` when there are no steps, for an ``after`` that names no step, and for
+        steps that wait for each other.
+        """
         if self._built is None:
             if not self._steps:
                 raise DefinitionError(
                     f"workflow {self._name!r} has no steps: add one with .step(name, handler)"
                 )
+            self._check_graph()
             self._built = WorkflowDefinition(
                 name=self._name,
                 steps=tuple(
@@ -207,6 +216,20 @@ class WorkflowBuilder(Generic[InputT, DataT]):
                 check_input=self._check,
             )
         return self._built
+
+    def _check_graph(self) -> None:
+        names = {step.name for step in self._steps}
+        for step in self._steps:
+            for before in step.after:
+                if before not in names:
+                    raise DefinitionError(
+                        f"{self._where(step.name)}: after names {before!r}, which is no step; "
+                        f"the steps are {', '.join(s.name for s in self._steps)}"
+                    )
+        try:
+            order({step.name: step.after for step in self._steps})
+        except ValueError as error:
+            raise DefinitionError(f"workflow {self._name!r}: steps wait for each other: {error}") from error
 
     def describe(self) -> dict[str, Any]:
         """Return the definition as JSON values: ``steps``, ``edges``, ``input_schema``, ``data_schema``."""
@@ -225,8 +248,8 @@ def _check_name(whose: str, name: object) -> None:
         raise DefinitionError(f"{whose} has a name without surrogates, not {name!r}")
 
 
-def _checked_options(where: str, options: dict[str, Any]) -> dict[str, Any]:
-    known = ("retries", "timeout", "when", "backoff", "retry_on")
+def _checked_options(where: str, options: dict[str, Any], *, commit: bool) -> dict[str, Any]:
+    known = tuple(StepOptions.__annotations__)
     for option in options:
         if option not in known:
             raise DefinitionError(f"{where}: unknown option {option!r}; the options are {', '.join(known)}")
@@ -245,7 +268,30 @@ def _checked_options(where: str, options: dict[str, Any]) -> dict[str, Any]:
         "when": when,
         "backoff": _checked_backoff(where, options.get("backoff", exponential())),
         "retry_on": _checked_types(where, options.get("retry_on", Exception)),
-    }
+        "compensate": _checked_compensation(where, options.get("compensate")),
+        "on_crash": _checked_on_crash(where, options.get("on_crash", "retry"), commit=commit),
+    } | ({"after": _checked_after(where, options["after"])} if "after" in options else {})
+
+
+def _checked_after(where: str, after: Any) -> tuple[str, ...]:
+    names = (after,) if isinstance(after, str) else after
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise DefinitionError(f"{where}: after takes names of steps, () for none, not {after!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def _checked_compensation(where: str, compensate: Handler | None) -> Handler | None:
+    if compensate is not None and not callable(compensate):
+        raise DefinitionError(f"{where}: compensate takes a function of the context, not {compensate!r}")
+    return compensate
+
+
+def _checked_on_crash(where: str, on_crash: str, *, commit: bool) -> str:
+    if on_crash not in ("retry", "hold"):
+        raise DefinitionError(f"{where}: on_crash is 'retry' or 'hold', not {on_crash!r}")
+    if on_crash == "hold" and not commit:
+        raise DefinitionError(f"{where}: on_crash='hold' is for commits; a step can simply run again")
+    return on_crash
 
 
 def check_retries(where: str, retries: object) -> None:

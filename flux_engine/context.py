@@ -1,6 +1,6 @@
 """What a handler sees: ``ctx``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Generic, Protocol
 
@@ -26,6 +26,9 @@ current_step: ContextVar[CurrentStep | None] = ContextVar("flux_current_step", d
 """The attempt under way in this task or worker thread; ``None`` outside handlers."""
 
 
+_UNREAD = object()
+
+
 class RunSeenByHandler(Protocol):
     """What the context asks of the run it belongs to."""
 
@@ -47,6 +50,10 @@ class RunSeenByHandler(Protocol):
 
     def steps_with_output(self) -> list[str]:
         """Return the names of the steps that are done."""
+        ...
+
+    def signal_texts(self) -> Mapping[str, str]:
+        """Return the payloads of received signals as JSON text, by name."""
         ...
 
 
@@ -75,30 +82,32 @@ class Context(Generic[InputT, DataT]):
     """What a handler is given.
 
     Attributes:
-        input: the run's input, as the type stated with ``.input()``.
+        input: the run's input, as the type stated with ``.input()``; each attempt has a copy of its own.
         data: the run's data; see ``flux_engine.data``. What a handler changes here is stored when it
             returns, and dropped when it raises.
         current_step: the name of the step this handler belongs to.
         attempt: the number of this attempt, from 1, over the run's life: a retry by hand counts on.
         idempotency_key: the same for a run and step over attempts, resumes and retries.
         outputs: what the handlers of completed steps returned, by step name.
+        signals: the payloads of the signals that the run has received, by name.
         logger: writes to the engine's logger, and to the trace as ``step:log``.
     """
 
-    __slots__ = ("_run", "attempt", "current_step", "data", "input", "logger")
+    __slots__ = ("_input", "_read_input", "_run", "attempt", "current_step", "data", "logger")
 
     def __init__(
         self,
         *,
         run: RunSeenByHandler,
-        input: InputT,  # noqa: A002 - the field's word
+        read_input: Callable[[], InputT],
         data: DataT,
         step: str,
         attempt: int,
         logger: FluxLogger,
     ) -> None:
         self._run = run
-        self.input = input
+        self._read_input = read_input
+        self._input: Any = _UNREAD
         self.data = data
         self.current_step = step
         self.attempt = attempt
@@ -106,6 +115,14 @@ class Context(Generic[InputT, DataT]):
 
     def __repr__(self) -> str:
         return f"<context of {self.name} {self.id}, step {self.current_step!r}, attempt {self.attempt}>"
+
+    @property
+    def input(self) -> InputT:
+        """The run's input."""
+        if self._input is _UNREAD:
+            self._input = self._read_input()
+        found: InputT = self._input
+        return found
 
     @property
     def id(self) -> str:
@@ -136,6 +153,11 @@ class Context(Generic[InputT, DataT]):
     def outputs(self) -> Mapping[str, Any]:
         """What the handlers of completed steps returned, by step name."""
         return Outputs(self._run)
+
+    @property
+    def signals(self) -> Mapping[str, Any]:
+        """The payloads of the signals that the run has received, by name; fresh copies."""
+        return {name: decode(text) for name, text in self._run.signal_texts().items()}
 
 
 def idempotency_key(run_id: str, step: str) -> str:

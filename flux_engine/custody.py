@@ -7,21 +7,27 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
+    FluxError,
     OwnershipLostError,
     RunBusyError,
     RunExistsError,
     RunNotFoundError,
     WorkflowMismatchError,
 )
-from flux_engine.journal import Progress, stored_steps
-from flux_engine.live_run import LiveRun
+from flux_engine.execution import RunStatus
+from flux_engine.journal import INTERRUPTED, Progress, decode_error, progress_of, stored_steps, waiting_of
+from flux_engine.large_values import read_journal
+from flux_engine.ledger import Ledger
+from flux_engine.live_run import LiveRun, Request
 from flux_engine.ownership import decode_owner, is_gone, this_owner
-from flux_engine.plan import merged_order
+from flux_engine.plan import merged_steps
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
-from flux_engine.storage.base import JournalEntry, RunRecord
+from flux_engine.storage.base import JournalEntry, RunQuery, RunRecord, RunRow
+from flux_engine.transitions import transition
 
 
 class Custody:
@@ -32,6 +38,7 @@ class Custody:
         self._owner = this_owner()
         self._taken: set[str] = set()
         self._driven: dict[str, tuple[LiveRun[Any, Any], asyncio.Task[Any]]] = {}
+        self._renewing: asyncio.Task[None] | None = None
 
     @property
     def owner_text(self) -> str:
@@ -50,6 +57,14 @@ class Custody:
             yield
         finally:
             self._taken.discard(run_id)
+
+    def lease_until(self) -> float:
+        """Return until when a run that is written now stays with this engine, unheard of."""
+        return self._services.clock.now() + self._services.lease
+
+    def in_hand(self, run_id: str) -> tuple[LiveRun[Any, Any], asyncio.Task[Any]] | None:
+        """Return a run that this engine drives at the moment, and its task."""
+        return self._driven.get(run_id)
 
     def check_unused(self, run_id: str) -> None:
         """Raise ``RunExistsError`` when this engine has a run of this id in hand, stored or not yet."""
@@ -71,12 +86,8 @@ class Custody:
                 f"Run {run_id} belongs to workflow {record.workflow!r}, not to {definition.name!r}. "
                 f"Pass workflow {record.workflow!r}, or the id of a run of {definition.name!r}."
             )
-        stored = stored_steps(record)
-        commits = dict(stored) | {step.name: step.commit for step in definition.steps}
-        progress = Progress(
-            (name, commits[name]) for name in merged_order(definition, [name for name, _ in stored])
-        )
-        for entry in await self._services.storage.journal(run_id):
+        progress = Progress(merged_steps(definition, stored_steps(record)))
+        for entry in await read_journal(self._services.storage, run_id):
             progress.add(entry)
         return record, progress
 
@@ -91,10 +102,20 @@ class Custody:
         owner = None if record.owner is None else decode_owner(record.owner)
         if owner is None or is_gone(owner) or owner.engine == self._owner.engine:
             return  # a run of this engine that is not driven was left over by a failing store
+        if record.lease_until is not None and record.lease_until < self._services.clock.now():
+            return
         raise RunBusyError(
             f"Run {record.id} is in the hands of process {owner.pid} on {owner.host}, which is alive. "
-            "Wait until it has ended, or end that process first."
+            "Wait until it has ended, or end that process first; a process that hangs loses it in time."
         )
+
+    async def _claim(self, record: RunRecord) -> int:
+        try:
+            return await self._services.storage.claim(
+                record.id, fence=record.fence, owner=self.owner_text, lease_until=self.lease_until()
+            )
+        except OwnershipLostError as error:
+            raise RunBusyError(f"Run {record.id} was taken by another engine at this moment.") from error
 
     async def take(
         self,
@@ -111,20 +132,139 @@ class Custody:
         Raises ``RunBusyError`` when another engine was faster, and ``InvalidInputError`` when the stored
         input no longer fits the workflow.
         """
-        value = definition.decode_input(record.input)
-        try:
-            fence = await self._services.storage.claim(record.id, fence=record.fence, owner=self.owner_text)
-        except OwnershipLostError as error:
-            raise RunBusyError(f"Run {record.id} was taken by another engine at this moment.") from error
+        definition.decode_input(record.input)
+        fence = await self._claim(record)
         taken = replace(record, owner=self.owner_text, fence=fence)
-        run = LiveRun(self._services, definition, taken, progress, input=value, only=only)
+        run = LiveRun(self._services, definition, taken, progress, only=only)
         run.start(meta, entry)
         return run
 
-    async def drive(self, run: LiveRun[InputT, DataT]) -> FluxResult[DataT]:
-        """Drive a run in a task of its own. Cancelling the caller interrupts it and awaits its release."""
+    def adopt(
+        self,
+        definition: WorkflowDefinition[InputT, DataT],
+        record: RunRecord,
+        entries: Sequence[JournalEntry],
+        *,
+        meta: dict[str, Any] | None = None,
+    ) -> LiveRun[InputT, DataT]:
+        """Return a new run, not stored yet, that begins with these entries."""
+        self.check_unused(record.id)
+        progress = Progress(merged_steps(definition, ()))
+        definition.decode_input(record.input)
+        run = LiveRun(self._services, definition, record, progress, is_new=True)
+        run.ledger.begin_with(entries)
+        run.start(meta)
+        return run
+
+    async def rejoin(
+        self, definition: WorkflowDefinition[InputT, DataT], record: RunRecord
+    ) -> FluxResult[DataT]:
+        """Return a run as it stands: awaited when it is in hand, gone on with when it was abandoned."""
+        in_hand = self.in_hand(record.id)
+        if in_hand is not None:
+            run, task = in_hand
+            await asyncio.wait([task])
+            return run.result()
+        _, progress = await self.look(definition, record.id)
+        if record.status is RunStatus.RUNNING and self._is_free(record):
+            async with self.of(record.id):
+                meta = {"resume": True, "fromStep": progress.current_step()}
+                taken = await self.take(definition, record, progress, meta=meta)
+                return await self.drive(taken)
+        seen = LiveRun(self._services, definition, record, progress)
+        seen.ledger.error = decode_error(record.error)
+        return seen.result()
+
+    async def stop(self, run_id: str, request: Request, status: RunStatus) -> None:
+        """Pause or cancel a run that this engine does not drive; its living owner is asked to."""
+        async with self.of(run_id):
+            record = await self.find(run_id)
+            transition(record.status, status)
+            try:
+                self.check_free(record)
+            except RunBusyError:
+                await self._services.storage.request(run_id, request)
+                return
+            progress = progress_of(record, await read_journal(self._services.storage, run_id))
+            fence = await self._claim(record)
+            taken = replace(record, owner=self.owner_text, fence=fence)
+            ledger = Ledger(self._services, taken, progress, graph=record.graph, is_new=False)
+            kind = "Cancelled" if request == "cancel" else INTERRUPTED
+            ledger.cancel_attempts(kind, f"the run was {status}", waiting=request == "cancel")
+            ledger.end(status, duration=0.0, data=None)
+            await ledger.commit(release=True)
+
+    async def abandoned_runs(self, workflow: str) -> list[RunRecord]:
+        """Return the runs of a workflow that count as running though nobody has them in hand."""
+        found: list[RunRecord] = []
+        for row in await self._all(workflow, RunStatus.RUNNING):
+            record = await self._services.storage.find(row.id)
+            if record is not None and record.status is RunStatus.RUNNING and self._is_free(record):
+                found.append(record)
+        return [record for record in found if self.in_hand(record.id) is None]
+
+    async def open_waits(self, definition: WorkflowDefinition[Any, Any]) -> list[Deadline]:
+        """Return when the waits of suspended runs of a workflow run out."""
+        deadlines: list[Deadline] = []
+        for row in await self._all(definition.name, RunStatus.SUSPENDED):
+            for entry in await read_journal(self._services.storage, row.id):
+                waiting = waiting_of(entry)
+                if waiting is not None and waiting.until is not None and entry.step in definition.names:
+                    deadlines.append(Deadline(waiting.until, row.id, entry.step, definition))
+        return deadlines
+
+    async def _all(self, workflow: str, status: RunStatus) -> list[RunRow]:
+        rows: list[RunRow] = []
+        while True:
+            before = (rows[-1].created_at, rows[-1].id) if rows else None
+            query = RunQuery(workflow=workflow, statuses=(status,), before=before, limit=500)
+            page = await self._services.storage.list(query)
+            rows += page
+            if len(page) < query.limit:
+                return rows
+
+    def _is_free(self, record: RunRecord) -> bool:
+        try:
+            self.check_free(record)
+        except RunBusyError:
+            return False
+        return True
+
+    def _begin(self, run: LiveRun[InputT, DataT]) -> "asyncio.Task[FluxResult[DataT]]":
         task = asyncio.ensure_future(run.drive())
         self._driven[run.id] = (run, task)
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.ensure_future(self._renew())
+        return task
+
+    async def _renew(self) -> None:
+        """Extend the leases of the runs in hand, and hear what others ask of them."""
+        while self._driven:
+            await asyncio.sleep(self._services.lease / 6)
+            if not self._driven:
+                return
+            try:
+                asked = await self._services.storage.renew(self.owner_text, self.lease_until())
+            except FluxError as error:
+                self._services.logger.warning(f"the leases could not be renewed: {error}")
+                continue
+            for run_id, request in asked.items():
+                if run_id in self._driven:
+                    ask(*self._driven[run_id], request)
+
+    def drive_in_background(self, run: LiveRun[Any, Any]) -> None:
+        """Drive a run without anybody waiting for it. What goes wrong is logged."""
+        task = self._begin(run)
+        task.add_done_callback(lambda ended: self._ended_in_background(run.id, ended))
+
+    def _ended_in_background(self, run_id: str, task: asyncio.Task[Any]) -> None:
+        self._driven.pop(run_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._services.logger.error(f"run {run_id}: {type(error).__qualname__}: {error}")
+
+    async def drive(self, run: LiveRun[InputT, DataT]) -> FluxResult[DataT]:
+        """Drive a run in a task of its own. Cancelling the caller interrupts it and awaits its release."""
+        task = self._begin(run)
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
@@ -139,8 +279,10 @@ class Custody:
 
     async def release_all(self, grace: float) -> None:
         """Let every run stop at its next step boundary; after ``grace`` seconds cancel what still runs."""
+        if self._renewing is not None:
+            self._renewing.cancel()
         for run, task in self._driven.values():
-            if run.idle:
+            if run.resting:
                 task.cancel()
         tasks = [task for _, task in self._driven.values()]
         if not tasks:
@@ -150,3 +292,10 @@ class Custody:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+def ask(run: LiveRun[Any, Any], task: asyncio.Task[Any], request: str) -> None:
+    """Pass a request on to a run that is driven: a pause waits for the next boundary, a cancel does not."""
+    run.ask("cancel" if request == "cancel" else "pause")
+    if request == "cancel" or run.resting:
+        task.cancel()

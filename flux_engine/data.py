@@ -116,6 +116,12 @@ class RunData:
         for key in delta.deleted:
             self.values.pop(key, None)
 
+    def copy(self) -> "RunData":
+        """Return data that can move on without this one."""
+        copied = RunData({})
+        copied.texts, copied.values = dict(self.texts), dict(self.values)
+        return copied
+
     def decoded(self) -> Data:
         """Return a copy that belongs to the caller."""
         return Data((key, decode(text)) for key, text in self.texts.items())

@@ -35,6 +35,9 @@ ENGINE_DEFAULT: Any = _EngineDefault()
 class StepDefinition(Struct, frozen=True, kw_only=True):
     """A step: its handler and its options. ``timeout`` is seconds an attempt, ``None`` for no limit.
 
+    ``after`` names its predecessors; ``chained`` says that it has none but the step declared before it,
+    because ``after=`` was not given.
+
     ``retries`` and ``timeout`` are ``ENGINE_DEFAULT`` when the step does not say. ``fingerprint`` stands
     for the source of the handler and of ``when``.
     """
@@ -48,6 +51,10 @@ class StepDefinition(Struct, frozen=True, kw_only=True):
     when: Callable[[Any], Any] | None = None
     backoff: Backoff
     retry_on: tuple[type[BaseException], ...] = (Exception,)
+    after: tuple[str, ...] = ()
+    chained: bool = True
+    compensate: Handler | None = None
+    on_crash: str = "retry"
     fingerprint: str = ""
 
     def describe(self) -> dict[str, Any]:
@@ -58,6 +65,8 @@ class StepDefinition(Struct, frozen=True, kw_only=True):
             "index": self.index,
             "commit": self.commit,
             "conditional": self.when is not None,
+            "after": list(self.after),
+            "compensated": self.compensate is not None,
             "retries": self.retries if isinstance(self.retries, int) else None,
             "timeout": self.timeout if isinstance(self.timeout, int | float) else None,
             "description": _first_line(self.handler),
@@ -132,6 +141,11 @@ class WorkflowDefinition(Generic[InputT, DataT]):
         )
 
     @functools.cached_property
+    def after(self) -> dict[str, tuple[str, ...]]:
+        """The predecessors of each step."""
+        return {step.name: step.after for step in self._steps}
+
+    @functools.cached_property
     def edges(self) -> tuple[tuple[str, str], ...]:
         """The edges to draw: neighbouring steps with ``when`` are branches between the steps around them."""
         return draw_edges(self._steps)
@@ -155,7 +169,12 @@ class WorkflowDefinition(Generic[InputT, DataT]):
 
         The graph stays: it is how the workflow is written, not how it is run this once.
         """
-        steps = tuple(structs.replace(s, when=None) if s.name == name else s for s in self._steps)
+        return self.with_steps(
+            tuple(structs.replace(s, when=None) if s.name == name else s for s in self._steps)
+        )
+
+    def with_steps(self, steps: tuple[StepDefinition, ...]) -> "WorkflowDefinition[InputT, DataT]":
+        """Return this definition with its steps run in another way. The graph stays as it is written."""
         other: WorkflowDefinition[InputT, DataT] = WorkflowDefinition(
             name=self._name,
             steps=steps,
@@ -219,16 +238,25 @@ class WorkflowDefinition(Generic[InputT, DataT]):
 
 
 def draw_edges(steps: tuple[StepDefinition, ...]) -> tuple[tuple[str, str], ...]:
-    """Connect each step with the next; two or more neighbours with ``when`` stand side by side."""
+    """Connect each step with its predecessors; neighbours with ``when`` in a chain stand side by side."""
     edges: list[tuple[str, str]] = []
     before: list[str] = []
     position = 0
     while position < len(steps):
-        group = [steps[position].name]
-        if steps[position].when is not None:
-            while position + len(group) < len(steps) and steps[position + len(group)].when is not None:
-                group.append(steps[position + len(group)].name)
-        edges += [(earlier, later) for earlier in before for later in group]
+        group = _side_by_side(steps, position)
+        first = steps[position]
+        sources = before if first.chained else first.after
+        edges += [(earlier, later) for earlier in sources for later in group]
         before = group
         position += len(group)
     return tuple(edges)
+
+
+def _side_by_side(steps: tuple[StepDefinition, ...], position: int) -> list[str]:
+    group = [steps[position].name]
+    if steps[position].when is not None:
+        for step in steps[position + 1 :]:
+            if step.when is None or not step.chained:
+                break
+            group.append(step.name)
+    return group

@@ -4,39 +4,30 @@ Every verb that moves a run is the same two things: choose where it starts, then
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from types import TracebackType
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
-from flux_engine.announcer import Announcer, Sink
-from flux_engine.arguments import Workflow, as_definition, as_edit, as_statuses, check_parts, check_run_id
-from flux_engine.builder import check_retries, check_timeout
-from flux_engine.clock import Clock, IdFactory, SystemClock, as_datetime, new_id
-from flux_engine.custody import Custody
-from flux_engine.definition import DataT, InputT
+from flux_engine.arguments import Workflow, as_definition, as_edit, check_run_id
+from flux_engine.control import RunControl
+from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
     FluxError,
     InvalidTransitionError,
+    RunExistsError,
 )
-from flux_engine.execution import RetryPlan, RunStatus, RunSummary, WorkflowState
-from flux_engine.hooks import Hooks
-from flux_engine.journal import Progress, RetryDetail, is_interrupted, stored_steps, workflow_state
-from flux_engine.live_run import LiveRun
-from flux_engine.logger import FluxLogger, default_logger
-from flux_engine.plan import check_unchanged, first_open_step, plan_retry
-from flux_engine.problems import Problems
+from flux_engine.execution import RetryPlan, RunStatus
+from flux_engine.journal import RetryDetail, stored_steps
+from flux_engine.plan import check_unchanged, copy_before, first_open_step, plan_retry
+from flux_engine.queries import RunQueries
 from flux_engine.result import FluxResult
-from flux_engine.services import Services
-from flux_engine.storage.base import EntryKind, JournalEntry, RunQuery, RunRecord, WorkflowStorage
-from flux_engine.storage.memory import MemoryStorage
+from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 
 Scope = Literal["downstream", "only"]
 
 
-class FluxEngine:
+class FluxEngine(RunControl, RunQueries):
     """Runs workflows and keeps what they do.
 
     Args:
@@ -48,86 +39,9 @@ class FluxEngine:
         on: hooks.
         clock, ids: where time and the ids of runs come from.
         stop_grace: seconds that ``close`` gives handlers to come to the end of their step.
+        lease: seconds after which others may take over the runs of an engine that is not heard of, because
+            its process hangs or its host is cut off; a dead process on the same host loses them at once.
     """
-
-    def __init__(
-        self,
-        *,
-        storage: WorkflowStorage | None = None,
-        trace: Sink | None = None,
-        default_retries: int = 3,
-        default_timeout: float | None = 30.0,
-        logger: FluxLogger | None = None,
-        on: Hooks | None = None,
-        clock: Clock | None = None,
-        ids: IdFactory = new_id,
-        stop_grace: float = 5.0,
-    ) -> None:
-        check_retries("FluxEngine(default_retries=…)", default_retries)
-        check_timeout("FluxEngine(default_timeout=…)", default_timeout)
-        check_parts(storage, trace, on)
-        chosen_logger = logger or default_logger()
-        self._storage = storage if storage is not None else MemoryStorage()
-        self._trace = trace
-        self._clock: Clock = clock or SystemClock()
-        self._ids = ids
-        self._stop_grace = stop_grace
-        self._problems = Problems(chosen_logger)
-        self._services = Services(
-            storage=self._storage,
-            announcer=Announcer(trace, on or Hooks(), self._problems),
-            clock=self._clock,
-            logger=chosen_logger,
-            default_retries=default_retries,
-            default_timeout=default_timeout,
-        )
-        self._custody = Custody(self._services)
-        self._opened = False
-
-    # Opening and closing
-
-    async def init(self) -> None:
-        """Open the store. Every verb does so when needed; calling it again does nothing."""
-        if not self._opened:
-            await self._storage.open()
-            self._opened = True
-            self._services.stopping = False
-
-    async def close(self) -> None:
-        """Hand back the runs in hand at their next step boundary, then close the store and the sink.
-
-        A handler that has not come to its end after ``stop_grace`` seconds is cancelled. What is not
-        done stays in the store and can be resumed.
-        """
-        self._services.stopping = True
-        await self._custody.release_all(self._stop_grace)
-        if self._opened:
-            self._opened = False
-            await self._storage.close()
-        close_sink = getattr(self._trace, "close", None)
-        if callable(close_sink):
-            pending = close_sink()
-            if asyncio.iscoroutine(pending):
-                await pending
-
-    async def __aenter__(self) -> Self:
-        await self.init()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    @property
-    def problems(self) -> Mapping[str, int]:
-        """How often hooks and the trace sink have failed, by kind."""
-        return dict(self._problems.counts)
-
-    # Moving runs
 
     async def execute(
         self,
@@ -135,10 +49,13 @@ class FluxEngine:
         input: Any = None,  # noqa: A002 - the field's word
         *,
         run_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> FluxResult[DataT]:
         """Start a run and drive it to its end.
 
-        A step that fails makes the result ``failed``; nothing is raised for it.
+        A step that fails makes the result ``failed``; nothing is raised for it. When the workflow has a run
+        with this ``idempotency_key`` already, that one is returned as it stands: awaited when this engine
+        has it in hand, and gone on with when it was left in the middle.
 
         Raises:
             InvalidInputError: the input or the ``run_id`` does not fit; no run was created.
@@ -147,12 +64,35 @@ class FluxEngine:
         """
         definition = as_definition(workflow)
         check_run_id(definition.name, run_id)
-        value = definition.validate_input(input)
-        text = definition.encode_input(value)
+        text = definition.encode_input(definition.validate_input(input))
         await self.init()
+        record = self._new_record(
+            definition, text, self._ids() if run_id is None else run_id, idempotency_key
+        )
+        if idempotency_key is not None:
+            return await self._execute_once(definition, record, idempotency_key)
+        return await self._custody.drive(self._custody.adopt(definition, record, ()))
+
+    async def _execute_once(
+        self, definition: WorkflowDefinition[InputT, DataT], record: RunRecord, key: str
+    ) -> FluxResult[DataT]:
+        """Start the run, or find the one that has the key."""
+        found = await self._storage.find_by_key(definition.name, key)
+        if found is None:
+            try:
+                return await self._custody.drive(self._custody.adopt(definition, record, ()))
+            except RunExistsError:
+                found = await self._storage.find_by_key(definition.name, key)
+                if found is None:  # it is the id that is taken
+                    raise
+        return await self._custody.rejoin(definition, found)
+
+    def _new_record(
+        self, definition: WorkflowDefinition[Any, Any], text: str, run_id: str, key: str | None = None
+    ) -> RunRecord:
         now = self._clock.now()
-        record = RunRecord(
-            id=run_id if run_id is not None else self._ids(),
+        return RunRecord(
+            id=run_id,
             workflow=definition.name,
             status=RunStatus.PENDING,
             input=text,
@@ -161,12 +101,8 @@ class FluxEngine:
             updated_at=now,
             owner=self._custody.owner_text,
             fence=1,
+            idempotency_key=key,
         )
-        self._custody.check_unused(record.id)
-        progress = Progress((step.name, step.commit) for step in definition.steps)
-        run = LiveRun(self._services, definition, record, progress, input=value, is_new=True)
-        run.start()
-        return await self._custody.drive(run)
 
     async def resume(
         self,
@@ -198,7 +134,7 @@ class FluxEngine:
                     f"Run {run_id} is {record.status}, so there is nothing to go on with. "
                     "Use retry_step, or resume with from_step, to run it again from a step."
                 )
-            stored = [name for name, _ in stored_steps(record)]
+            stored = [step.name for step in stored_steps(record)]
             start = first_open_step(stored, progress)
             check_unchanged(definition, stored, start, allow_changed=allow_changed)
             meta = {"resume": True, "fromStep": stored[start] if start < len(stored) else None}
@@ -240,7 +176,7 @@ class FluxEngine:
         await self.init()
         async with self._custody.of(run_id):
             record, progress = await self._custody.load(definition, run_id)
-            stored = [name for name, _ in stored_steps(record)]
+            stored = [step.name for step in stored_steps(record)]
             start = stored.index(target.name) if target.name in stored else target.index
             check_unchanged(definition, stored, start, allow_changed=allow_changed)
             plan = plan_retry(
@@ -289,6 +225,30 @@ class FluxEngine:
         _, progress = await self._custody.look(definition, run_id)
         return plan_retry(definition, run_id, progress, step, scope=scope, keep_commits=keep_commits)
 
+    async def fork(
+        self,
+        workflow: Workflow[InputT, DataT],
+        run_id: str,
+        step: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+    ) -> FluxResult[DataT]:
+        """Start a new run that begins at a step of another one, with the data that step was given there.
+
+        The results of the steps before it are copied; the other run stays as it is. ``data`` is merged over
+        the copied data. Raises as ``retry_step``.
+        """
+        definition = as_definition(workflow)
+        definition.step(step)
+        edit = as_edit(definition, data)
+        await self.init()
+        record, progress = await self._custody.look(definition, run_id)
+        copied = copy_before(definition, progress, step, edit=edit, now=self._clock.now())
+        new = self._new_record(definition, record.input, self._ids())
+        meta = {"forkedFrom": run_id, "fromStep": step}
+        run = self._custody.adopt(definition, new, copied, meta=meta)
+        return await self._custody.drive(run)
+
     def execute_sync(
         self,
         workflow: Workflow[InputT, DataT],
@@ -311,66 +271,6 @@ class FluxEngine:
                 return await self.execute(workflow, input, run_id=run_id)
 
         return asyncio.run(run())
-
-    # Looking at runs
-
-    async def get(self, run_id: str) -> WorkflowState:
-        """Return a whole run. Raises ``RunNotFoundError``.
-
-        Values of classes that this process has not loaded come as plain dicts.
-        """
-        await self.init()
-        record = await self._custody.find(run_id)
-        return workflow_state(record, await self._storage.journal(run_id))
-
-    async def list(
-        self,
-        *,
-        workflow: str | None = None,
-        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
-        text: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        before: RunSummary | None = None,
-        limit: int = 50,
-    ) -> list[RunSummary]:
-        """Return summaries of runs, newest first.
-
-        Args:
-            workflow: only runs of the workflow with this name.
-            status: only runs with this status, or one of these.
-            text: only runs with this in their id, workflow or error, ignoring case.
-            since: only runs created at this time or later.
-            until: only runs created before this time.
-            before: the last row of the page before this one.
-            limit: how many at most.
-        """
-        await self.init()
-        rows = await self._storage.list(
-            RunQuery(
-                workflow=workflow,
-                statuses=as_statuses(status),
-                text=text,
-                since=None if since is None else since.timestamp(),
-                until=None if until is None else until.timestamp(),
-                before=None if before is None else (before.created_at.timestamp(), before.id),
-                limit=limit,
-            )
-        )
-        return [
-            RunSummary(
-                id=row.id,
-                name=row.workflow,
-                status=row.status,
-                created_at=as_datetime(row.created_at),
-                updated_at=as_datetime(row.updated_at),
-                completed_at=as_datetime(row.completed_at),
-                current_step=row.current_step,
-                error=row.error,
-                interrupted=is_interrupted(row.status, row.owner),
-            )
-            for row in rows
-        ]
 
     async def delete(self, run_id: str) -> None:
         """Remove a run and its history. Raises ``RunNotFoundError``, and ``RunBusyError`` while it moves."""

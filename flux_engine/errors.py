@@ -13,6 +13,9 @@ Each message says what was expected, what was found and what to do next.
     ├── RunBusyError               another engine owns the run
     ├── OwnershipLostError         this engine no longer owns the run
     ├── InvalidTransitionError     the status does not allow it
+    ├── SignalMismatchError        the run waits for another signal
+    ├── DataConflictError          two concurrent steps changed the same key
+    ├── WaitTimeoutError           a signal did not come in time
     ├── WorkflowFailedError        a failed result, raised by ``raise_for_status``
     ├── SerializationError         a value that cannot be stored
     ├── UnknownTypeError           a stored value whose class is not loaded
@@ -85,6 +88,18 @@ class OwnershipLostError(FluxError):
 
 class InvalidTransitionError(FluxError):
     """The status of the run or step does not allow what was asked."""
+
+
+class SignalMismatchError(FluxError):
+    """The run is suspended and waits for a signal of another name."""
+
+
+class DataConflictError(FluxError):
+    """Two steps that ran at the same time changed the same top-level key of ``ctx.data``."""
+
+
+class WaitTimeoutError(FluxError, TimeoutError):
+    """A step waited for a signal longer than its time-out. Also a ``TimeoutError``."""
 
 
 class WorkflowFailedError(FluxError):

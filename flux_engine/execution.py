@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from flux_engine.steps_graph import visible
+
 
 class RunStatus(StrEnum):
     """Where a run stands. Compares equal to its lower-case string."""
@@ -107,12 +109,26 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
 
 
+class WaitsFor(Struct, frozen=True, kw_only=True):
+    """What a suspended step waits for: a signal by name, or (``signal`` is ``None``) a timer.
+
+    A commit that is ``in_doubt`` waits for the signal of its own name with ``"done"`` or ``"again"``.
+    """
+
+    signal: str | None = None
+    until: datetime | None = None
+    in_doubt: bool = False
+
+
 class StepHistory(Struct, frozen=True, kw_only=True):
     """A step of a run. There is one for each step from the start of the run.
 
     ``attempts`` counts every attempt that the run ever made of the step, those before a retry
     included; ``attempt_log`` has them one by one. ``edit`` is what a retry was told to merge over
-    the data before this step, ``reason`` why the step was skipped.
+    the data before this step, ``reason`` why the step was skipped, ``waits_for`` what it is suspended for,
+    ``compensation_error`` why what it did could not be taken back.
+    ``ordinal`` is the place of its result among those of the run, ``seen`` how many results there were
+    when it started.
     """
 
     name: str
@@ -128,7 +144,11 @@ class StepHistory(Struct, frozen=True, kw_only=True):
     changes: Changes = Changes()
     edit: Changes = Changes()
     reason: str | None = None
+    waits_for: WaitsFor | None = None
+    compensation_error: ErrorInfo | None = None
     attempt_log: tuple[AttemptRecord, ...] = ()
+    ordinal: int | None = None
+    seen: int | None = None
 
 
 class WorkflowState(Struct, frozen=True, kw_only=True):
@@ -161,14 +181,15 @@ class WorkflowState(Struct, frozen=True, kw_only=True):
         raise KeyError(name)
 
     def data_before(self, step: str) -> dict[str, Any]:
-        """Return the data as the step found it, or would find it now."""
+        """Return the data as the step found it, or would find it now. Raises ``KeyError``."""
+        target = self.step(step)
+        entries = {entry.name: entry for entry in self.history}
+        after = {step["name"]: step.get("after", ()) for step in self.graph["steps"]}
+        places = [(e.name, e.ordinal) for e in self.history if e.status.done and e.ordinal is not None]
         data: dict[str, Any] = {}
-        for entry in self.history:
-            data = entry.edit.apply(data)
-            if entry.name == step:
-                return data
-            data = entry.changes.apply(data)
-        raise KeyError(step)
+        for name in visible(after, step, seen=target.seen, results=places):
+            data = entries[name].changes.apply(entries[name].edit.apply(data))
+        return target.edit.apply(data)
 
     def data_after(self, step: str) -> dict[str, Any]:
         """Return the data as the step left it."""

@@ -1,6 +1,6 @@
 """From a run's record and journal to where the run stands: one fold, used live and from the store."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,12 +17,18 @@ from flux_engine.execution import (
     RunStatus,
     StepHistory,
     StepStatus,
+    WaitsFor,
     WorkflowState,
 )
 from flux_engine.ownership import abandoned
+from flux_engine.steps_graph import visible
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
+from flux_engine.waiting import Waiting
 
 Decode = Callable[[str], Any]
+
+INTERRUPTED = "Interrupted"
+"""The error type of an attempt that was left in the middle."""
 
 
 class RetryDetail(Struct, frozen=True, kw_only=True):
@@ -36,10 +42,35 @@ class RetryDetail(Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self).decode()
 
 
-class StepProgress:
-    """Where one step stands. ``last`` is the entry that counts, ``log`` has all attempts ever made."""
+class StoredStep(Struct, frozen=True, kw_only=True):
+    """A step as the graph of a run has it."""
 
-    __slots__ = ("attempts", "commit", "edit", "index", "last", "log", "name", "status")
+    name: str
+    commit: bool
+    after: tuple[str, ...]
+
+
+class StepProgress:
+    """Where one step stands. ``last`` is the entry that counts, ``log`` has all attempts ever made.
+
+    ``ordinal`` is the place of its result among the results of the run. A step that is run again takes
+    the place it had. ``seen`` limits what a step that is retried is given: the results up to that place.
+    """
+
+    __slots__ = (
+        "attempts",
+        "commit",
+        "compensation_error",
+        "compensations",
+        "edit",
+        "index",
+        "last",
+        "log",
+        "name",
+        "ordinal",
+        "seen",
+        "status",
+    )
 
     def __init__(self, name: str, index: int, *, commit: bool) -> None:
         self.name = name
@@ -47,13 +78,13 @@ class StepProgress:
         self.commit = commit
         self.status = StepStatus.PENDING
         self.attempts = 0
+        self.compensations = 0
+        self.compensation_error: str | None = None
         self.last: JournalEntry | None = None
         self.edit: Delta | None = None
         self.log: list[JournalEntry] = []
-
-    def edit_or_nothing(self) -> Delta:
-        """Return what a retry was told to merge over the data before this step."""
-        return decode_delta(None) if self.edit is None else self.edit
+        self.ordinal: int | None = None
+        self.seen: int | None = None
 
     def delta(self) -> Delta:
         """Return what the step's completed attempt changed."""
@@ -65,25 +96,51 @@ class StepProgress:
 class Progress:
     """Where a run stands, kept up to date by ``add``."""
 
-    __slots__ = ("last_seq", "steps")
+    __slots__ = ("after", "last_ordinal", "last_seq", "signals", "steps")
 
-    def __init__(self, steps: Iterable[tuple[str, bool]]) -> None:
-        self.steps = {
-            name: StepProgress(name, index, commit=commit) for index, (name, commit) in enumerate(steps)
-        }
+    def __init__(self, steps: Iterable[StoredStep]) -> None:
+        self.steps: dict[str, StepProgress] = {}
+        self.after: dict[str, Sequence[str]] = {}
+        for step in steps:
+            self.steps[step.name] = StepProgress(step.name, len(self.steps), commit=step.commit)
+            self.after[step.name] = step.after
+        self.signals: dict[str, str] = {}
         self.last_seq = 0
+        self.last_ordinal = 0
 
     def add(self, entry: JournalEntry) -> None:
         """Take in one entry, or the new form of the entry with its ``seq``."""
         self.last_seq = max(self.last_seq, entry.seq)
         if entry.kind is EntryKind.RETRY:
             self._restart(entry)
-            return
+        elif entry.kind is EntryKind.SIGNAL:
+            self.signals[msgspec.json.decode(entry.detail or '""', type=str)] = entry.output or "null"
+        elif entry.kind is EntryKind.COMPENSATION:
+            self._compensation(entry)
+        else:
+            self._attempt(entry)
+
+    def _compensation(self, entry: JournalEntry) -> None:
+        step = self.steps.get(entry.step)
+        if step is not None:
+            step.compensations = max(step.compensations, entry.attempt)
+            step.compensation_error = entry.error
+            if entry.status is StepStatus.COMPENSATED:
+                step.status = StepStatus.COMPENSATED
+
+    def _attempt(self, entry: JournalEntry) -> None:
         step = self.steps.get(entry.step)
         if step is None:  # a step that the definition no longer has
             step = self.steps[entry.step] = StepProgress(entry.step, len(self.steps), commit=False)
+            self.after[entry.step] = ()
         step.last = entry
         step.status = entry.status or StepStatus.PENDING
+        if entry.seen is not None:
+            step.seen = entry.seen
+        if step.status.done:
+            # Entries of the first schema have no ordinals: their steps ran one after the other.
+            step.ordinal = entry.ordinal if entry.ordinal is not None else step.index + 1
+            self.last_ordinal = max(self.last_ordinal, step.ordinal)
         if entry.attempt:
             step.attempts = max(step.attempts, entry.attempt)
             if step.log and step.log[-1].seq == entry.seq:
@@ -101,21 +158,70 @@ class Progress:
             step.last = None
             if name != entry.step:
                 step.edit = None
+                step.seen = None
         target = self.steps.get(entry.step)
         if target is not None and entry.changes is not None:
             edit = decode_delta(entry.changes)
             target.edit = edit if target.edit is None else edit.over(target.edit)
 
-    def texts_before(self, step: str | None) -> dict[str, str]:
-        """Return the data as ``step`` finds it, or after all steps for ``None``, as JSON text by key."""
-        texts: dict[str, str] = {}
-        for entry in self.steps.values():
-            if entry.edit is not None:
-                entry.edit.apply(texts)
-            if entry.name == step:
-                break
-            entry.delta().apply(texts)
+    def in_doubt(self, name: str) -> bool:
+        """Say whether a step was left between its intent and its result."""
+        step = self.steps[name]
+        if step.status is not StepStatus.CANCELLED or step.last is None:
+            return step.status is StepStatus.RUNNING
+        error = decode_error(step.last.error)
+        return error is not None and error.type == INTERRUPTED
+
+    def waiting_signals(self) -> dict[str, str]:
+        """Return the steps that wait for signals, by the name of the signal."""
+        waiting = ((step.name, waiting_of(step.last)) for step in self.steps.values())
+        return {found.signal: name for name, found in waiting if found is not None and found.signal}
+
+    def current_step(self) -> str | None:
+        """Return the first step that is on its way, else the first that is still to do."""
+        steps = self.steps.values()
+        for status in (StepStatus.RUNNING, StepStatus.SUSPENDED):
+            for step in steps:
+                if step.status is status:
+                    return step.name
+        return next((step.name for step in steps if not step.status.done), None)
+
+    def place_of_result(self, step: str) -> int:
+        """Return the place that the result of a step takes: the one it had, or a new one at the end."""
+        ordinal = self.steps[step].ordinal
+        return self.last_ordinal + 1 if ordinal is None else ordinal
+
+    def results(self) -> list[StepProgress]:
+        """Return the steps that are done, in the order of their results."""
+        done = [step for step in self.steps.values() if step.status.done]
+        return sorted(done, key=lambda step: step.ordinal or 0)
+
+    def visible_to(self, name: str) -> list[StepProgress]:
+        """Return the results that a step is given, in their order; see ``steps_graph.visible``."""
+        places = [(step.name, step.ordinal or 0) for step in self.results()]
+        seen = self.steps[name].seen
+        return [self.steps[found] for found in visible(self.after, name, seen=seen, results=places)]
+
+    def texts_before(self, name: str) -> dict[str, str]:
+        """Return the data as a step finds it, as JSON text by key."""
+        texts = _merged(self.visible_to(name))
+        edit = self.steps[name].edit
+        if edit is not None:
+            edit.apply(texts)
         return texts
+
+    def texts(self) -> dict[str, str]:
+        """Return the data of the run, as JSON text by key."""
+        return _merged(self.results())
+
+
+def _merged(results: Iterable[StepProgress]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for step in results:
+        if step.edit is not None:
+            step.edit.apply(texts)
+        step.delta().apply(texts)
+    return texts
 
 
 def progress_of(record: RunRecord, entries: Iterable[JournalEntry]) -> Progress:
@@ -137,9 +243,19 @@ def stored_graph(record: RunRecord) -> Mapping[str, Any]:
     raise StorageError(f"The stored graph of run {record.id} is damaged: it has no list of named steps.")
 
 
-def stored_steps(record: RunRecord) -> list[tuple[str, bool]]:
-    """Return the name of each step of the run, and whether it is a commit."""
-    return [(step["name"], step.get("commit") is True) for step in stored_graph(record)["steps"]]
+def stored_steps(record: RunRecord) -> list[StoredStep]:
+    """Return the steps of the run as its graph has them."""
+    found: list[StoredStep] = []
+    for step in stored_graph(record)["steps"]:
+        before = [found[-1].name] if found else []  # graphs of the first schema do not say
+        found.append(
+            StoredStep(
+                name=step["name"],
+                commit=step.get("commit") is True,
+                after=tuple(step.get("after", before)),
+            )
+        )
+    return found
 
 
 def history_of(progress: Progress, decode: Decode) -> tuple[StepHistory, ...]:
@@ -157,6 +273,8 @@ def _history(step: StepProgress, decode: Decode) -> StepHistory:
             attempts=step.attempts,
             edit=changes_of(step.edit, decode),
             attempt_log=tuple(_attempt(entry, decode) for entry in step.log),
+            ordinal=step.ordinal,
+            seen=step.seen,
         )
     return StepHistory(
         name=step.name,
@@ -173,6 +291,10 @@ def _history(step: StepProgress, decode: Decode) -> StepHistory:
         edit=changes_of(step.edit, decode),
         reason=_reason(last),
         attempt_log=tuple(_attempt(entry, decode) for entry in step.log),
+        ordinal=step.ordinal,
+        seen=step.seen,
+        waits_for=_waits_for(last),
+        compensation_error=decode_error(step.compensation_error),
     )
 
 
@@ -201,6 +323,20 @@ def _reason(entry: JournalEntry) -> str | None:
     return str(msgspec.json.decode(entry.detail))
 
 
+def waiting_of(entry: JournalEntry | None) -> Waiting | None:
+    """Return what a suspended step waits for."""
+    if entry is None or entry.status is not StepStatus.SUSPENDED or entry.detail is None:
+        return None
+    return msgspec.json.decode(entry.detail, type=Waiting)
+
+
+def _waits_for(entry: JournalEntry) -> WaitsFor | None:
+    waiting = waiting_of(entry)
+    if waiting is None:
+        return None
+    return WaitsFor(signal=waiting.signal, until=as_datetime(waiting.until), in_doubt=waiting.in_doubt)
+
+
 def changes_of(delta: Delta | None, decode: Decode) -> Changes:
     """Return stored changes as values."""
     if delta is None or not delta:
@@ -223,7 +359,7 @@ def workflow_state(
         name=record.workflow,
         status=record.status,
         input=decode(record.input),
-        data={key: decode(text) for key, text in progress.texts_before(None).items()},
+        data={key: decode(text) for key, text in progress.texts().items()},
         history=history_of(progress, decode),
         graph=stored_graph(record),
         created_at=as_datetime(record.created_at),

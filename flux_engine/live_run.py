@@ -4,32 +4,35 @@ A verb chooses where to start and makes a ``LiveRun``; ``drive`` takes it from t
 """
 
 import asyncio
-import inspect
+import functools
 from collections.abc import Sequence
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 
-from msgspec import structs
-
-from flux_engine.attempt import is_async, run_attempt
 from flux_engine.codec import decode
+from flux_engine.compensation import Compensations
 from flux_engine.context import Context
-from flux_engine.data import RunData
-from flux_engine.definition import ENGINE_DEFAULT, DataT, InputT, StepDefinition, WorkflowDefinition
-from flux_engine.errors import FatalError, SerializationError, StorageError
+from flux_engine.data import DataShape, RunData
+from flux_engine.deadlines import Deadline
+from flux_engine.definition import DataT, InputT, StepDefinition, WorkflowDefinition
+from flux_engine.errors import FluxError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
-from flux_engine.journal import Progress, StepProgress, decode_error, history_of
+from flux_engine.journal import Progress, StepProgress, decode_error, history_of, waiting_of
 from flux_engine.ledger import Ledger
+from flux_engine.merged_data import MergedData
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
 from flux_engine.step_logger import StepLogger
+from flux_engine.step_run import StepEnd, StepRun
+from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import JournalEntry, RunRecord
+
+Request = Literal["pause", "cancel"]
 
 
 class LiveRun(Generic[InputT, DataT]):
     """A run that this engine owns and moves.
 
     ``only`` limits it to some steps; ``is_new`` says that the store does not have it yet.
-    ``idle`` is true while it waits out a back-off, when stopping it loses nothing.
     """
 
     def __init__(
@@ -39,61 +42,141 @@ class LiveRun(Generic[InputT, DataT]):
         record: RunRecord,
         progress: Progress,
         *,
-        input: InputT,  # noqa: A002 - the field's word
         only: Sequence[str] | None = None,
         is_new: bool = False,
     ) -> None:
         self.id = record.id
         self.workflow = record.workflow
-        self.idle = False
-        self._services = services
+        self.services = services
+        self.ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
+        self.merged = MergedData(progress)
         self._definition = definition
-        self._progress = progress
-        self._ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
-        self._input = input
+        self.progress = progress
+        self._input = record.input
         self._only = only
-        self._data: RunData | None = None
+        self._request: Request | None = None
+        self._failed = False
+        self._in_flight: dict[str, StepRun] = {}
+        self._news = asyncio.Event()
+        self._schedule = Schedule({}, done=())
         self._began = services.clock.monotonic()
 
-    # What handlers see of the run
+    # What handlers and steps see of the run
 
     @property
     def status(self) -> RunStatus:
         """The status of the run."""
-        return self._ledger.status
+        return self.ledger.status
+
+    @property
+    def shape(self) -> DataShape:
+        """How data is given to handlers."""
+        return self._definition.shape
+
+    @property
+    def halting(self) -> bool:
+        """Whether nothing new is to be begun."""
+        return self._failed or self._asked is not None or self.services.stopping
+
+    @property
+    def _asked(self) -> str | None:
+        return self._request or self.ledger.asked
+
+    @property
+    def resting(self) -> bool:
+        """Whether all it does is let time pass, so that stopping it loses nothing."""
+        return bool(self._in_flight) and all(step.resting for step in self._in_flight.values())
 
     def history(self) -> tuple[StepHistory, ...]:
         """Return an entry for each step."""
-        return history_of(self._progress, decode)
+        return history_of(self.progress, decode)
 
     def output_text(self, step: str) -> str | None:
         """Return what a completed step's handler returned, as JSON text."""
-        found = self._progress.steps.get(step)
+        found = self.progress.steps.get(step)
         if found is None or found.status is not StepStatus.COMPLETED or found.last is None:
             return None
         return found.last.output or "null"
 
     def steps_with_output(self) -> list[str]:
         """Return the names of the completed steps."""
-        return [s.name for s in self._progress.steps.values() if s.status is StepStatus.COMPLETED]
+        return [s.name for s in self.progress.steps.values() if s.status is StepStatus.COMPLETED]
 
-    # The loop
+    def signal_texts(self) -> dict[str, str]:
+        """Return the payloads of received signals, as JSON text by name."""
+        return self.progress.signals
+
+    def watch(self, step: str, until: float) -> None:
+        """Have the step fail when it still waits for its signal at that time."""
+        if self.services.deadlines is not None:
+            self.services.deadlines.add(Deadline(until, self.id, step, self._definition))
+
+    def context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[InputT, DataT]:
+        """Return the context for one attempt of a step."""
+        return Context(
+            run=self,
+            read_input=functools.partial(self._definition.decode_input, self._input),
+            data=self._definition.shape.open(data),
+            step=step.name,
+            attempt=attempt,
+            logger=StepLogger(self.services, self, step, attempt),
+        )
+
+    # What is asked of it from outside
 
     def start(self, meta: dict[str, Any] | None = None, entry: JournalEntry | None = None) -> None:
         """Enter the start of the run, or that it goes on, with the journal entry that sent it back."""
-        self._ledger.start(meta, entry)
+        held = [step.name for step in self._definition.steps if step.on_crash == "hold"]
+        self.ledger.start(meta, entry, hold=held if entry is None else ())
+        self.merged = MergedData(self.progress)
+
+    def ask(self, request: Request) -> None:
+        """Ask the run to pause at the next step boundary, or to cancel at once."""
+        self._request = request
+        self._news.set()
+
+    def waiting_signals(self) -> dict[str, str]:
+        """Return the steps that wait for signals, by the name of the signal."""
+        return self.progress.waiting_signals()
+
+    def deliver(self, signal: str, payload: str) -> None:
+        """Hand the payload (JSON text) to the step that waits for the signal; the run goes on with it."""
+        name = self.waiting_signals().get(signal)
+        if name is None:
+            return
+        step = self._definition.step(name)
+        waiting = waiting_of(self.progress.steps[name].last)
+        if waiting is not None and waiting.in_doubt and decode(payload) == "again":
+            self.ledger.repeat(step)
+            self._schedule.again(name)
+        else:
+            self.ledger.receive(step, signal, payload)
+            self._schedule.end(name)
+        self._news.set()
+
+    def expire(self, step: str) -> None:
+        """Fail a step whose signal did not come in time."""
+        self.ledger.expire(self._definition.step(step))
+        self._failed = True
+        self._news.set()
+
+    # The loop
 
     async def drive(self) -> FluxResult[DataT]:
-        """Take the run to its end, or to the point where the engine is asked to stop.
+        """Take the run to its end, or to the point where it waits or is asked to stop.
 
         Raises ``StorageError`` when the store fails; the run then stays as it was last stored.
         """
         try:
             await self._advance()
+            await self._conclude()
         except asyncio.CancelledError:
+            if self._asked == "cancel":
+                await self._cancelled()
+                return self.result()
             await self._hand_back()
             raise
-        except StorageError:
+        except Exception:
             await self._try_to_hand_back()
             raise
         return self.result()
@@ -106,146 +189,108 @@ class LiveRun(Generic[InputT, DataT]):
             status=self.status,
             data=self._final_data(),
             history=self.history(),
-            duration=self._services.clock.monotonic() - self._began,
-            error=self._ledger.error,
-            exception=self._ledger.exception,
+            duration=self.services.clock.monotonic() - self._began,
+            error=self.ledger.error,
+            exception=self.ledger.exception,
         )
 
     async def _advance(self) -> None:
-        for step in self._definition.steps:
-            progress = self._progress.steps[step.name]
-            if progress.status.done:
-                if self._data is not None:
-                    self._data.apply(progress.edit_or_nothing())
-                    self._data.apply(progress.delta())
-                continue
-            if self._only is not None and step.name not in self._only:
-                continue
-            if self._services.stopping:
-                await self._hand_back()
-                return
-            if self._data is None:
-                self._data = RunData(self._progress.texts_before(step.name))
-            else:
-                self._data.apply(progress.edit_or_nothing())
-            if not await self._take(step, self._data):
-                return
-        await self._end()
-
-    async def _take(self, step: StepDefinition, data: RunData) -> bool:
-        """Skip or run one step; return whether the run goes on."""
+        """Begin steps as they become ready, until none is left that could be begun."""
+        done = [step.name for step in self.progress.steps.values() if step.status.done]
+        self._schedule = Schedule(self._definition.after, done=done, only=self._only)
+        tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
-            wanted = step.when is None or await self._condition(step, data)
-        except Exception as error:  # noqa: BLE001 - a condition is the user's code
-            self._ledger.refuse(step, "its condition raised", error)
-            await self._end()
-            return False
-        if not wanted:
-            self._ledger.skip(step, "its condition was false")
-            return True
-        return await self._attempts(step, data)
-
-    async def _condition(self, step: StepDefinition, data: RunData) -> bool:
-        """Ask the step's ``when``. What it changes in the data is dropped."""
-        ctx = self._context(step, data, self._progress.steps[step.name].attempts + 1)
-        if step.when is None:
-            return True
-        if is_async(step.when):
-            await self._ledger.commit(step.name)
-        answer = step.when(ctx)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
-
-    async def _attempts(self, step: StepDefinition, data: RunData) -> bool:
-        """Run the step until it completes or has no retry left; return whether the run goes on."""
-        retries: Any = self._services.default_retries if step.retries is ENGINE_DEFAULT else step.retries
-        timeout: Any = self._services.default_timeout if step.timeout is ENGINE_DEFAULT else step.timeout
-        retry = 0
-        while True:
-            entry = self._ledger.start_attempt(step, retry, retries)
-            await self._ledger.commit(step.name)
-            ctx = self._context(step, data, entry.attempt)
-            outcome = await run_attempt(step, ctx, shape=self._definition.shape, data=data, timeout=timeout)
-            if outcome.error is None:
-                self._ledger.complete_attempt(step, entry, outcome, retry)
-                data.apply(outcome.delta, outcome.values)
-                return True
-            again = retry < retries and _may_retry(step, outcome.error)
-            delay = None
-            if again:
-                try:
-                    delay = step.backoff.delay(retry + 1)
-                except Exception as error:  # noqa: BLE001 - a back-off can be the user's code
-                    error.__cause__ = outcome.error
-                    outcome = structs.replace(outcome, error=error)
-            self._ledger.fail_attempt(step, entry, outcome, retry=retry, retries=retries, delay=delay)
-            if delay is None:
-                await self._end()
-                return False
-            await self._ledger.commit(step.name)
-            await self._wait(delay)
-            if self._services.stopping:
-                await self._hand_back()
-                return False
-            retry += 1
-
-    async def _wait(self, seconds: float) -> None:
-        if seconds <= 0:
-            return
-        self.idle = True
-        try:
-            await self._services.clock.sleep(seconds)
+            while True:
+                ready = [] if self.halting else self._schedule.take()
+                if len(ready) == 1 and not tasks:
+                    self._note(ready[0], await self._fly(ready[0]))
+                    continue
+                for name in ready:
+                    tasks[asyncio.ensure_future(self._fly(name))] = name
+                if not tasks:
+                    return
+                for task in await self._first_of(tasks):
+                    self._note(tasks.pop(task), task.result())
         finally:
-            self.idle = False
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
 
-    async def _end(self) -> None:
-        steps = [self._progress.steps[name] for name in self._definition.names]
-        if self._ledger.error is None:
-            self._ledger.error = _earlier_failure(steps)
-        if self._ledger.error is not None:
-            status = RunStatus.FAILED
+    async def _first_of(self, tasks: dict[asyncio.Task[StepEnd], str]) -> set[asyncio.Task[StepEnd]]:
+        """Wait until a step ends, or there is news from outside."""
+        self._news.clear()
+        news = asyncio.ensure_future(self._news.wait())
+        try:
+            ended, _ = await asyncio.wait([*tasks, news], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        return {task for task in tasks if task in ended}
+
+    async def _fly(self, name: str) -> StepEnd:
+        step = StepRun(self, self._definition.step(name))
+        self._in_flight[name] = step
+        try:
+            return await step.take()
+        finally:
+            del self._in_flight[name]
+
+    def _note(self, name: str, end: StepEnd) -> None:
+        if end is StepEnd.DONE:
+            self._schedule.end(name)
+        elif end is StepEnd.FAILED:
+            self._failed = True
+
+    # How it ends
+
+    async def _conclude(self) -> None:
+        steps = [self.progress.steps[name] for name in self._definition.names]
+        if self.ledger.error is None:
+            self.ledger.error = _earlier_failure(steps)
+        if self.ledger.error is not None:
+            if self._failed:
+                await Compensations(self, self._definition).run()
+            await self._end(RunStatus.FAILED)
+        elif all(step.status.done for step in steps):
+            await self._end(RunStatus.COMPLETED)
+        elif self._asked == "cancel":
+            await self._cancelled()
+        elif self.services.stopping:
+            await self._hand_back()
+        elif self._asked is None and any(waiting_of(step.last) for step in steps):
+            await self._end(RunStatus.SUSPENDED)
         else:
-            status = RunStatus.COMPLETED if all(s.status.done for s in steps) else RunStatus.PAUSED
-        hook = "workflow_error" if status is RunStatus.FAILED else "workflow_complete"
-        self._ledger.end(
+            await self._end(RunStatus.PAUSED)
+
+    async def _end(self, status: RunStatus) -> None:
+        hook = {RunStatus.FAILED: "workflow_error", RunStatus.COMPLETED: "workflow_complete"}.get(status)
+        self.ledger.end(
             status,
-            duration=self._services.clock.monotonic() - self._began,
-            data=self._final_data() if self._services.announcer.hears(hook) else None,
+            duration=self.services.clock.monotonic() - self._began,
+            data=self._final_data() if hook is not None and self.services.announcer.hears(hook) else None,
         )
-        await self._ledger.commit(None if status.ended else self._next_step(), release=True)
+        await self.ledger.commit(release=True)
+
+    async def _cancelled(self) -> None:
+        self.ledger.cancel_attempts("Cancelled", "the run was cancelled", waiting=True)
+        await asyncio.shield(asyncio.ensure_future(self._end(RunStatus.CANCELLED)))
 
     async def _hand_back(self) -> None:
         """Let go of the run at once. It stays as it is, and any engine can recover it."""
-        self._ledger.interrupt()
-        saving = asyncio.ensure_future(self._ledger.commit(self._next_step(), release=True))
-        await asyncio.shield(saving)
+        self.ledger.interrupt()
+        await asyncio.shield(asyncio.ensure_future(self.ledger.commit(release=True)))
 
     async def _try_to_hand_back(self) -> None:
-        self._ledger.keep_quiet()
+        if not self.ledger.is_stored:
+            return
+        self.ledger.keep_quiet()
         try:
             await self._hand_back()
-        except StorageError as error:
-            self._services.logger.warning(f"run {self.id} could not be released: {error}")
-
-    def _next_step(self) -> str | None:
-        open_steps = (s.name for s in self._definition.steps if not self._progress.steps[s.name].status.done)
-        return next(open_steps, None)
+        except FluxError as error:
+            self.services.logger.warning(f"run {self.id} could not be released: {error}")
 
     def _final_data(self) -> Any:
-        return self._definition.shape.result(RunData(self._progress.texts_before(None)))
-
-    def _context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[InputT, DataT]:
-        return Context(
-            run=self,
-            input=self._input,
-            data=self._definition.shape.open(data),
-            step=step.name,
-            attempt=attempt,
-            logger=StepLogger(self._services, self, step, attempt),
-        )
-
-
-def _may_retry(step: StepDefinition, error: BaseException) -> bool:
-    return isinstance(error, step.retry_on) and not isinstance(error, FatalError | SerializationError)
+        return self._definition.shape.result(RunData(self.progress.texts()))
 
 
 def _earlier_failure(steps: Sequence[StepProgress]) -> ErrorInfo | None:

@@ -1,13 +1,24 @@
 """Where a run starts again, and what that means for its other steps. Pure decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from flux_engine.context import idempotency_key
+from flux_engine.data import Delta
 from flux_engine.definition import WorkflowDefinition
-from flux_engine.errors import DefinitionChangedError
-from flux_engine.execution import RepeatedCommit, RetryPlan, StepStatus
-from flux_engine.journal import Progress
+from flux_engine.errors import (
+    DefinitionChangedError,
+    InvalidTransitionError,
+    RunBusyError,
+    SignalMismatchError,
+)
+from flux_engine.execution import RepeatedCommit, RetryPlan, RunStatus, StepStatus
+from flux_engine.journal import Progress, RetryDetail, StoredStep, waiting_of
+from flux_engine.steps_graph import descendants, order
+from flux_engine.storage.base import EntryKind, JournalEntry
+from flux_engine.waiting import VERDICTS
 
 SCOPES = ("downstream", "only")
 
@@ -42,14 +53,11 @@ def check_unchanged(
     )
 
 
-def merged_order(definition: WorkflowDefinition[Any, Any], stored: Sequence[str]) -> list[str]:
-    """Return the definition's steps with those it no longer has kept behind their old predecessors."""
-    order = list(definition.names)
-    for position, name in enumerate(stored):
-        if name not in order:
-            before = stored[position - 1] if position else None
-            order.insert(order.index(before) + 1 if before is not None else 0, name)
-    return order
+def merged_steps(definition: WorkflowDefinition[Any, Any], stored: Sequence[StoredStep]) -> list[StoredStep]:
+    """Return the definition's steps, and behind them those that the run had and it no longer has."""
+    now = [StoredStep(name=step.name, commit=step.commit, after=step.after) for step in definition.steps]
+    gone = [step for step in stored if step.name not in definition.names]
+    return [*now, *(structs.replace(step, after=()) for step in gone)]
 
 
 def plan_retry(
@@ -65,16 +73,18 @@ def plan_retry(
     if scope not in SCOPES:
         raise ValueError(f"scope is one of {', '.join(SCOPES)}, not {scope!r}")
     target = definition.step(step)
+    following = descendants(definition.after, step) if scope == "downstream" else set()
     again: list[str] = []
     kept: list[str] = []
-    for candidate in definition.steps:
-        follows = candidate.index > target.index and scope == "downstream"
-        done = _is_done(progress, candidate.name)
-        reused = keep_commits and candidate.commit and done
-        if candidate.index == target.index or (follows and not reused):
-            again.append(candidate.name)
+    for name in order(definition.after):
+        done = _is_done(progress, name)
+        reused = keep_commits and definition.step(name).commit and done
+        if name == target.name or (name in following and not reused):
+            again.append(name)
         elif done:
-            kept.append(candidate.name)
+            kept.append(name)
+        elif scope == "downstream":
+            again.append(name)  # it was still to do, and is done on the way
     return RetryPlan(
         run_id=run_id,
         step=target.name,
@@ -104,3 +114,69 @@ def _changed(definition: WorkflowDefinition[Any, Any], progress: Progress, name:
     step = progress.steps.get(name)
     ran = None if step is None or step.last is None else step.last.fingerprint
     return bool(ran) and ran != definition.step(name).fingerprint
+
+
+def check_waits(
+    run_id: str, status: RunStatus, waiting: Mapping[str, str], signal: str, *, in_hand: bool = False
+) -> None:
+    """Raise unless a step of the run waits for the signal. ``waiting`` has steps by signal."""
+    if signal in waiting:
+        return
+    if waiting:
+        names = ", ".join(repr(name) for name in waiting)
+        raise SignalMismatchError(f"Run {run_id} waits for signal {names}, not for {signal!r}.")
+    if in_hand:
+        raise RunBusyError(
+            f"Run {run_id} moves and does not wait for signal {signal!r} yet. "
+            "Send it again when it is suspended."
+        )
+    raise InvalidTransitionError(
+        f"Run {run_id} is {status} and waits for no signal; {signal!r} was not delivered."
+    )
+
+
+def copy_before(
+    definition: WorkflowDefinition[Any, Any],
+    progress: Progress,
+    step: str,
+    *,
+    edit: Delta | None,
+    now: float,
+) -> list[JournalEntry]:
+    """Return the entries of a new run that has the results of another one before ``step``."""
+    place = progress.steps[step].seen if step in progress.steps else None
+    following = {step, *descendants(definition.after, step)}
+    entries: list[JournalEntry] = []
+    for result in progress.results():
+        late = place is not None and (result.ordinal or 0) > place
+        if result.name in following or late or result.last is None:
+            continue
+        edited = [] if result.edit is None else [_edit(len(entries) + 1, result.name, result.edit, now)]
+        entries += edited
+        entries.append(structs.replace(result.last, seq=len(entries) + 1, ordinal=result.ordinal))
+    own = progress.steps[step].edit if step in progress.steps else None
+    wanted = edit if own is None else (own if edit is None else edit.over(own))
+    if wanted is not None:
+        entries.append(_edit(len(entries) + 1, step, wanted, now))
+    return entries
+
+
+def _edit(seq: int, step: str, edit: Delta, now: float) -> JournalEntry:
+    return JournalEntry(
+        seq=seq,
+        kind=EntryKind.RETRY,
+        step=step,
+        started_at=now,
+        changes=edit.encode(),
+        detail=RetryDetail(scope="downstream", superseded=()).encode(),
+    )
+
+
+def check_verdict(progress: Progress, signal: str, payload: Any) -> None:
+    """Raise unless the payload decides about a commit in doubt, where the signal is for one."""
+    waiting = waiting_of(progress.steps[progress.waiting_signals()[signal]].last)
+    if waiting is not None and waiting.in_doubt and payload not in VERDICTS:
+        raise SignalMismatchError(
+            f"Commit {signal!r} is in doubt: send 'done' when it was done, 'again' to run it again, "
+            f"not {payload!r}."
+        )

@@ -1,5 +1,7 @@
 """What runs need of their engine."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from flux_engine.announcer import Announcer
@@ -7,11 +9,15 @@ from flux_engine.clock import Clock
 from flux_engine.logger import FluxLogger
 from flux_engine.storage.base import WorkflowStorage
 
+if TYPE_CHECKING:
+    from flux_engine.deadlines import Deadlines
+
 
 class Services(Struct, kw_only=True):
     """The parts that the runs of one engine share.
 
-    ``default_timeout`` is seconds. ``stopping`` asks the runs to stop at the next step boundary.
+    ``default_timeout`` is seconds. ``lease`` is how many seconds a run stays with this engine
+    when nothing is heard of it. ``stopping`` asks the runs to stop at the next step boundary.
     """
 
     storage: WorkflowStorage
@@ -20,4 +26,6 @@ class Services(Struct, kw_only=True):
     logger: FluxLogger
     default_retries: int
     default_timeout: float | None
+    lease: float = 30.0
+    deadlines: "Deadlines | None" = None
     stopping: bool = False

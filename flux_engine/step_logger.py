@@ -16,7 +16,10 @@ class RunNamed(Protocol):
 
 
 class StepLogger:
-    """A logger for one attempt. May be called from any thread."""
+    """A logger for one attempt. May be called from any thread.
+
+    Messages are formatted as by ``logging``: ``ctx.logger.info("%s of %s", 1, 3)``.
+    """
 
     __slots__ = ("_attempt", "_loop", "_run", "_services", "_step")
 
@@ -27,7 +30,9 @@ class StepLogger:
         self._attempt = attempt
         self._loop = asyncio.get_running_loop()
 
-    def _tell(self, level: str, message: str) -> None:
+    def _tell(self, level: str, message: object, arguments: tuple[object, ...]) -> None:
+        text = _formatted(message, arguments)
+        getattr(self._services.logger, level)(f"{self._run.workflow}/{self._step.name}: {text}")
         announcer = self._services.announcer
         if not announcer.traces:
             return
@@ -39,7 +44,7 @@ class StepLogger:
             step_name=self._step.name,
             step_index=self._step.index,
             attempt=self._attempt,
-            meta={"stream": level, "text": message},
+            meta={"stream": level, "text": text},
         )
         try:
             here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -50,25 +55,25 @@ class StepLogger:
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(announcer.trace_soon, event)
 
-    def _line(self, message: str) -> str:
-        return f"{self._run.workflow}/{self._step.name}: {message}"
-
-    def debug(self, message: str, /) -> None:
+    def debug(self, message: str, /, *arguments: object) -> None:
         """Tell a detail."""
-        self._services.logger.debug(self._line(message))
-        self._tell("debug", message)
+        self._tell("debug", message, arguments)
 
-    def info(self, message: str, /) -> None:
+    def info(self, message: str, /, *arguments: object) -> None:
         """Tell what happened."""
-        self._services.logger.info(self._line(message))
-        self._tell("info", message)
+        self._tell("info", message, arguments)
 
-    def warning(self, message: str, /) -> None:
+    def warning(self, message: str, /, *arguments: object) -> None:
         """Tell what may go wrong."""
-        self._services.logger.warning(self._line(message))
-        self._tell("warning", message)
+        self._tell("warning", message, arguments)
 
-    def error(self, message: str, /) -> None:
+    def error(self, message: str, /, *arguments: object) -> None:
         """Tell what went wrong."""
-        self._services.logger.error(self._line(message))
-        self._tell("error", message)
+        self._tell("error", message, arguments)
+
+
+def _formatted(message: object, arguments: tuple[object, ...]) -> str:
+    try:
+        return str(message) % arguments if arguments else str(message)
+    except (TypeError, ValueError):  # a log line must not fail a step
+        return f"{message} {arguments}"

@@ -52,8 +52,14 @@ STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
     StepStatus.COMPLETED: frozenset({StepStatus.PENDING, StepStatus.COMPENSATED}),
     StepStatus.FAILED: frozenset({StepStatus.PENDING, StepStatus.RUNNING}),
     StepStatus.SKIPPED: frozenset({StepStatus.PENDING}),
-    StepStatus.CANCELLED: frozenset({StepStatus.PENDING, StepStatus.RUNNING}),
-    StepStatus.COMPENSATED: frozenset({StepStatus.PENDING}),
+    StepStatus.CANCELLED: frozenset(
+        {
+            StepStatus.PENDING,
+            StepStatus.RUNNING,
+            StepStatus.SUSPENDED,  # a commit that was interrupted and is held
+        }
+    ),
+    StepStatus.COMPENSATED: frozenset({StepStatus.PENDING, StepStatus.RUNNING}),
 }
 
 _TABLES: Mapping[type, tuple[str, Mapping[Any, frozenset[Any]]]] = {

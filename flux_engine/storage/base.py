@@ -13,6 +13,9 @@ from msgspec import Struct
 
 from flux_engine.execution import RunStatus, StepStatus
 
+Blobs = tuple[tuple[str, str], ...]
+"""Large texts, each after the SHA-256 of it in hexadecimal."""
+
 
 class RunRecord(Struct, frozen=True, kw_only=True):
     """A run without its journal.
@@ -21,6 +24,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     ``error`` is the JSON text of an ``ErrorInfo`` and ``error_summary`` its one line for listings.
     ``owner`` is the JSON text of an ``Owner``, or ``None`` when nobody has the run in hand.
     ``fence`` is the fencing token: it grows with every claim, and a write with an older one is refused.
+    ``lease_until`` is until when the owner may count on the run without renewing its lease.
+    ``request`` is what somebody asked the owner to do: ``pause`` or ``cancel``.
     """
 
     id: str
@@ -37,6 +42,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     owner: str | None = None
     fence: int = 0
     idempotency_key: str | None = None
+    lease_until: float | None = None
+    request: str | None = None
 
 
 class EntryKind(StrEnum):
@@ -44,6 +51,8 @@ class EntryKind(StrEnum):
 
     ATTEMPT = "attempt"
     RETRY = "retry"
+    SIGNAL = "signal"
+    COMPENSATION = "compensation"
 
 
 class JournalEntry(Struct, frozen=True, kw_only=True):
@@ -52,6 +61,9 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     An ``ATTEMPT`` is one attempt of a step, written when it starts and again, with the same ``seq``,
     when it ends; a step that was skipped has a single entry with attempt 0. ``output``, ``changes``
     and ``error`` are JSON text, and so is ``detail``.
+
+    ``seen`` is how many results the run had when the attempt started, ``ordinal`` the place of this result
+    among the results of the run, from 1: together they say which data the step was given.
 
     A ``RETRY`` marks the point where a run was sent back to ``step``: ``detail`` names the steps
     whose results no longer count, ``changes`` is the edit that was merged over the restored data.
@@ -69,6 +81,8 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     error: str | None = None
     detail: str | None = None
     fingerprint: str = ""
+    seen: int | None = None
+    ordinal: int | None = None
 
 
 class RunWrite(Struct, frozen=True, kw_only=True):
@@ -76,6 +90,9 @@ class RunWrite(Struct, frozen=True, kw_only=True):
 
     The run's columns become those given here (``graph`` only when it is not ``None``), and each of the
     ``entries`` is inserted, or replaces the entry with its ``seq``.
+
+    ``blobs`` are texts that the entries refer to, each with the SHA-256 of it in hexadecimal. A text is
+    stored once, however many runs name it.
     """
 
     run_id: str
@@ -87,8 +104,10 @@ class RunWrite(Struct, frozen=True, kw_only=True):
     error: str | None = None
     error_summary: str | None = None
     owner: str | None = None
+    lease_until: float | None = None
     graph: str | None = None
     entries: tuple[JournalEntry, ...] = ()
+    blobs: Blobs = ()
 
 
 class RunQuery(Struct, frozen=True, kw_only=True):
@@ -120,6 +139,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
     current_step: str | None = None
     error: str | None = None
     owner: str | None = None
+    lease_until: float | None = None
 
 
 class WorkflowStorage(ABC):
@@ -138,27 +158,58 @@ class WorkflowStorage(ABC):
         """Release what ``open`` took, after the writes under way. Calling it again does nothing."""
 
     @abstractmethod
-    async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:
-        """Add a run and its first entries. Raises ``RunExistsError`` when the id is taken."""
+    async def create(
+        self, record: RunRecord, entries: Sequence[JournalEntry] = (), blobs: Blobs = ()
+    ) -> None:
+        """Add a run, its first entries and the blobs they refer to.
 
-    @abstractmethod
-    async def claim(self, run_id: str, *, fence: int, owner: str) -> int:
-        """Give the run a new owner, if its fencing token is still ``fence``; return its new token.
-
-        Raises ``RunNotFoundError``, and ``OwnershipLostError`` when the token has changed since.
+        Raises ``RunExistsError`` when the id is taken, or when a run of the same workflow has the same
+        idempotency key; ``find_by_key`` returns that one.
         """
 
     @abstractmethod
-    async def save(self, write: RunWrite) -> None:
-        """Apply one write. Raises ``RunNotFoundError``, and ``OwnershipLostError`` for an old token."""
+    async def claim(self, run_id: str, *, fence: int, owner: str, lease_until: float | None = None) -> int:
+        """Give the run a new owner, if its fencing token is still ``fence``; return its new token.
+
+        A request to the owner before is dropped. Raises ``RunNotFoundError``, and ``OwnershipLostError``
+        when the token has changed since.
+        """
+
+    @abstractmethod
+    async def save(self, write: RunWrite) -> str | None:
+        """Apply one write; return the request that waits for the run's owner, if there is one.
+
+        The request stays until the run is claimed or a write leaves it without an owner: that one
+        clears it and returns ``None``. Raises ``RunNotFoundError``, and ``OwnershipLostError`` for an
+        old token.
+        """
+
+    @abstractmethod
+    async def request(self, run_id: str, what: str) -> None:
+        """Ask the run's owner for something, in place of what was asked before.
+
+        The owner is told by ``save`` and by ``renew``. Raises ``RunNotFoundError``.
+        """
+
+    @abstractmethod
+    async def renew(self, owner: str, lease_until: float) -> dict[str, str]:
+        """Extend the lease of every run of ``owner``; return the requests that wait for them, by run id."""
 
     @abstractmethod
     async def find(self, run_id: str) -> RunRecord | None:
         """Return the run, or ``None``."""
 
     @abstractmethod
+    async def find_by_key(self, workflow: str, key: str) -> RunRecord | None:
+        """Return the run of ``workflow`` with this idempotency key, or ``None``."""
+
+    @abstractmethod
     async def journal(self, run_id: str) -> list[JournalEntry]:
         """Return the run's entries by growing ``seq``; empty when there is no such run."""
+
+    @abstractmethod
+    async def blobs(self, run_id: str) -> dict[str, str]:
+        """Return the blobs that the run's writes named, by hash; empty when there is no such run."""
 
     @abstractmethod
     async def list(self, query: RunQuery) -> list[RunRow]:
@@ -166,7 +217,7 @@ class WorkflowStorage(ABC):
 
     @abstractmethod
     async def delete(self, run_id: str) -> bool:
-        """Remove the run and its journal; return whether there was one."""
+        """Remove the run, its journal and the blobs no other run uses; return whether there was one."""
 
     @abstractmethod
     async def revision(self) -> int:

@@ -7,10 +7,12 @@ them succeeds or fails by itself all the same.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiosqlite
 
+from flux_engine.storage.identity import FileGoneError, FileIdentity
 from flux_engine.storage.rows import Write
 
 
@@ -40,15 +42,41 @@ class WriterConnection(sqlite3.Connection):
     Each call through aiosqlite costs a passage to the thread of the connection and back, more than
     the statements of a step do. ``executemany`` is the call that carries a list there, so one call takes
     a whole transaction: begin, writes, commit.
+
+    ``file`` is checked before each: nothing is written to a file that is no longer at its path.
     """
+
+    file: FileIdentity | None = None
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """Make the ``PendingWrite``s of a batch; ``sql`` begins their transaction."""
         batch = list(parameters)
+        self._check_file()
         if not self._in_one_transaction(sql, batch):
             for pending in batch:
                 self._in_one_transaction(sql, [pending])
         return self.cursor()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with suppress(FileGoneError, OSError):
+            self._check_file()
+        super().close()
+
+    def _check_file(self) -> None:
+        """Raise ``FileGoneError`` when the file is no longer at its path.
+
+        The write-ahead log is found by its path too, and SQLite would take what is left in it for
+        part of the file that is there now. So it is emptied into the file it belongs to.
+        """
+        if self.file is None:
+            return
+        try:
+            self.file.check()
+        except FileGoneError:
+            with suppress(sqlite3.Error):
+                self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            raise
 
     def _in_one_transaction(self, begin: str, batch: Sequence[PendingWrite]) -> bool:
         """Make all of the batch; return false, with nothing written, when one failed half-way."""

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from flux_engine.errors import OwnershipLostError, RunExistsError, RunNotFoundError
 from flux_engine.execution import RunStatus, StepStatus
 from flux_engine.storage.base import EntryKind, JournalEntry, RunQuery, WorkflowStorage
+from flux_engine.storage.contract_blobs import KeepingBlobs
+from flux_engine.storage.contract_ownership import Owning, Renewing, Requesting
 from flux_engine.storage.contract_parts import NOON, ContractPart, a_run, a_write, an_entry, refused, same
 
 
@@ -65,6 +67,8 @@ class _Creating(ContractPart):
             owner='{"pid": 1}',
             fence=7,
             idempotency_key="order-1",
+            lease_until=NOON + 90.25,
+            request="pause",
         )
         attempt = an_entry(
             1,
@@ -75,6 +79,8 @@ class _Creating(ContractPart):
             changes='{"set": {}, "deleted": []}',
             error='{"type": "ValueError"}',
             fingerprint="abc",
+            seen=1,
+            ordinal=2,
         )
         retry = JournalEntry(seq=2, kind=EntryKind.RETRY, step="pay", detail='["pay"]', changes="{}")
         async with self.storage() as storage:
@@ -120,43 +126,19 @@ class _Creating(ContractPart):
             await storage.create(a_run("d"))
             await storage.create(a_run("e"))
 
-
-class _Owning(ContractPart):
-    async def test_a_claim_gives_a_new_owner_and_a_greater_token(self) -> None:
-        """The run has the owner and the token that ``claim`` returned, and is otherwise as before."""
+    async def test_an_idempotency_key_finds_its_run(self) -> None:
+        """A run is found by its workflow and key, as it stands now, and no longer when it was deleted."""
         async with self.storage() as storage:
-            await storage.create(a_run(fence=3, owner="old"), [an_entry(1)])
-            token = await storage.claim("run-1", fence=3, owner="new")
-            same(token, max(token, 4))
-            same(await storage.find("run-1"), a_run(fence=token, owner="new"))
-            same(await storage.journal("run-1"), [an_entry(1)])
-
-    async def test_a_claim_with_an_old_token_is_refused(self) -> None:
-        """Who has not seen the last claim cannot claim."""
-        async with self.storage() as storage:
-            await storage.create(a_run())
-            token = await storage.claim("run-1", fence=0, owner="first")
-            with refused(OwnershipLostError):
-                await storage.claim("run-1", fence=0, owner="second")
-            same(await storage.find("run-1"), a_run(fence=token, owner="first"))
-
-    async def test_of_claims_at_once_one_wins(self) -> None:
-        """When several claim with the same token, one gets the run."""
-        async with self.storage() as storage:
-            await storage.create(a_run())
-            outcomes = await asyncio.gather(
-                *(storage.claim("run-1", fence=0, owner=str(n)) for n in range(5)), return_exceptions=True
-            )
-            winners = [str(n) for n, outcome in enumerate(outcomes) if isinstance(outcome, int)]
-            found = await storage.find("run-1")
-            same(winners, [found and found.owner])
-            same([type(outcome) for outcome in outcomes].count(OwnershipLostError), 4)
-
-    async def test_an_unknown_run_cannot_be_claimed(self) -> None:
-        """Claiming what is not there says so."""
-        async with self.storage() as storage:
-            with refused(RunNotFoundError):
-                await storage.claim("nobody", fence=0, owner="me")
+            await storage.create(a_run("a", idempotency_key="key"))
+            await storage.create(a_run("b", idempotency_key="key", workflow="refunds"))
+            await storage.create(a_run("c"))
+            await storage.save(a_write("a", status=RunStatus.COMPLETED))
+            same(await storage.find_by_key("orders", "key"), await storage.find("a"))
+            same(await storage.find_by_key("refunds", "key"), await storage.find("b"))
+            same(await storage.find_by_key("orders", "other"), None)
+            same(await storage.find_by_key("nobody", "key"), None)
+            await storage.delete("a")
+            same(await storage.find_by_key("orders", "key"), None)
 
 
 class _Saving(ContractPart):
@@ -164,11 +146,11 @@ class _Saving(ContractPart):
         """The columns become those of the write, cleared ones included; the others stay."""
         before = a_run(
             completed_at=NOON, current_step="old", error="{}", error_summary="old", owner="old",
-            idempotency_key="key",
+            idempotency_key="key", lease_until=NOON + 10,
         )  # fmt: skip
         write = a_write(
             status=RunStatus.FAILED, completed_at=NOON + 3, current_step="new", error="[]",
-            error_summary="new", owner="new", graph="{}",
+            error_summary="new", owner="new", graph="{}", lease_until=NOON + 90,
         )  # fmt: skip
         async with self.storage() as storage:
             await storage.create(before)
@@ -176,6 +158,7 @@ class _Saving(ContractPart):
             after = replace(
                 before, status=RunStatus.FAILED, updated_at=NOON + 60, completed_at=NOON + 3,
                 current_step="new", error="[]", error_summary="new", owner="new", graph="{}",
+                lease_until=NOON + 90,
             )  # fmt: skip
             same(await storage.find("run-1"), after)
             await storage.save(a_write())
@@ -270,20 +253,24 @@ class _Finding(ContractPart):
             same(await storage.journal("run-1"), [])
 
     async def test_the_revision_differs_after_any_write(self) -> None:
-        """``create``, ``claim``, ``save`` and ``delete`` each change it, also over a close."""
+        """Each verb that writes changes it, also over a close."""
         async with self.storage() as storage:
             seen = [await storage.revision()]
             await storage.create(a_run())
             seen.append(await storage.revision())
             token = await storage.claim("run-1", fence=0, owner="me")
             seen.append(await storage.revision())
-            await storage.save(a_write(fence=token))
+            await storage.save(a_write(fence=token, owner="me"))
+            seen.append(await storage.revision())
+            await storage.request("run-1", "pause")
+            seen.append(await storage.revision())
+            await storage.renew("me", NOON + 90)
             seen.append(await storage.revision())
             await storage.close()
             await storage.open()
             await storage.delete("run-1")
             seen.append(await storage.revision())
-            same(len(set(seen)), 5)
+            same(len(set(seen)), 7)
 
 
 class _Listing(ContractPart):
@@ -291,13 +278,14 @@ class _Listing(ContractPart):
         """A row shows the run as it stands after its last write and claim."""
         async with self.storage() as storage:
             await storage.create(a_run())
-            failure = a_write(status=RunStatus.FAILED, completed_at=NOON + 3, current_step="pay", owner="x")
+            failure = a_write(status=RunStatus.FAILED, completed_at=NOON + 3, current_step="pay")
             await storage.save(replace(failure, error="{}", error_summary="ValueError: no"))
-            await storage.claim("run-1", fence=0, owner="me")
+            await storage.claim("run-1", fence=0, owner="me", lease_until=NOON + 90)
             (row,) = await storage.list(RunQuery())
             same((row.id, row.workflow, row.status), ("run-1", "orders", RunStatus.FAILED))
             same((row.created_at, row.updated_at, row.completed_at), (NOON, NOON + 60, NOON + 3))
-            same((row.current_step, row.error, row.owner), ("pay", "ValueError: no", "me"))
+            same((row.current_step, row.error), ("pay", "ValueError: no"))
+            same((row.owner, row.lease_until), ("me", NOON + 90))
 
     async def test_runs_come_newest_first(self) -> None:
         """Later runs come first; of runs created at the same time the greater id."""
@@ -375,7 +363,9 @@ class _Listing(ContractPart):
             same(await _ids(storage, text=""), ["abc-1", "x-2", "x-3", "x-4"])
 
 
-class StorageContract(_Opening, _Creating, _Owning, _Saving, _Finding, _Listing):
+class StorageContract(
+    _Opening, _Creating, Owning, Requesting, Renewing, _Saving, KeepingBlobs, _Finding, _Listing
+):
     """The tests of a store. Override ``make_storage`` in a subclass whose name begins with ``Test``."""
 
 

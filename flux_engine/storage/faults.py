@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from flux_engine.errors import FluxError, StorageError
+from flux_engine.storage.identity import FileGoneError
 
 _ADVICE = {
     sqlite3.SQLITE_READONLY: "cannot be written. Check that you may write the file and its folder; "
@@ -18,7 +19,8 @@ _ADVICE = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database. It was left as it is: move it away, or name another "
     "file for the store.",
     sqlite3.SQLITE_CORRUPT: "is damaged. It was left as it is: copy it, then try `sqlite3 FILE .recover` on "
-    "the copy, or move it away to start with an empty store.",
+    "the copy, or move it away to start with an empty store. If the file was put there while a program had "
+    "the one before it open, close that program first.",
 }
 
 
@@ -26,21 +28,29 @@ def storage_error(error: Exception, path: Path, busy_timeout: float) -> FluxErro
     """Return what to raise for ``error``: itself when it is one of Flux, else a ``StorageError``."""
     if isinstance(error, FluxError):
         return error
+    return StorageError(_message(error, path, busy_timeout))
+
+
+def _message(error: Exception, path: Path, busy_timeout: float) -> str:
+    if isinstance(error, FileGoneError):
+        return (
+            f"{path} {error} while the store was open. Nothing was written there, nor to the file that was "
+            "there before. Put that file back, or close the store and open it again to go on with what is "
+            "there now; where there is no file, a new store is made."
+        )
     if isinstance(error, UnicodeEncodeError):
-        return StorageError(f"{path}: text that is no valid Unicode cannot be stored ({error}).")
+        return f"{path}: text that is no valid Unicode cannot be stored ({error})."
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return StorageError(
+        return (
             f"{path} is locked by another program, and stayed so for {busy_timeout:g} s. What was stored "
             "before is intact, this write was not made. Close the program that holds it (a database "
             f"browser with an open transaction, perhaps; `fuser {path}` finds it) and try again."
         )
     if primary in _ADVICE:
-        return StorageError(f"{path} {_ADVICE[primary]} ({error})")
+        return f"{path} {_ADVICE[primary]} ({error})"
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
-        return StorageError(
-            f"{path} cannot be opened: {reason}. Name a file in a folder that you may write for the store."
-        )
-    return StorageError(f"{path}: {type(error).__name__}: {error}")
+        return f"{path} cannot be opened: {reason}. Name a file in a folder that you may write for the store."
+    return f"{path}: {type(error).__name__}: {error}"

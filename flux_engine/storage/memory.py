@@ -1,12 +1,14 @@
 """A store that lives as long as its object: for tests, and for runs nobody needs afterwards."""
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from flux_engine.errors import OwnershipLostError, RunExistsError, RunNotFoundError
 from flux_engine.storage.base import (
+    Blobs,
     JournalEntry,
     RunQuery,
     RunRecord,
@@ -22,30 +24,33 @@ class _Run:
     Writes are folded into the record only when somebody reads it, so that a step costs no copy.
     """
 
-    __slots__ = ("entries", "fence", "graph", "owner", "record", "write")
+    __slots__ = ("blobs", "entries", "fence", "graph", "lease_until", "owner", "record", "request", "write")
 
     def __init__(self, record: RunRecord, entries: Sequence[JournalEntry]) -> None:
         self.record = record
         self.fence = record.fence
         self.owner = record.owner
+        self.lease_until = record.lease_until
+        self.request = record.request
         self.graph = record.graph
+        self.blobs: set[str] = set()
         self.write: RunWrite | None = None
         self.entries = {entry.seq: entry for entry in entries}
 
     def current(self) -> RunRecord:
-        write = self.write
-        if write is None:
-            return replace(self.record, fence=self.fence, owner=self.owner)
+        head = self.write or self.record
         return replace(
             self.record,
-            status=write.status,
-            updated_at=write.updated_at,
-            completed_at=write.completed_at,
-            current_step=write.current_step,
-            error=write.error,
-            error_summary=write.error_summary,
+            status=head.status,
+            updated_at=head.updated_at,
+            completed_at=head.completed_at,
+            current_step=head.current_step,
+            error=head.error,
+            error_summary=head.error_summary,
             owner=self.owner,
             fence=self.fence,
+            lease_until=self.lease_until,
+            request=self.request,
             graph=self.graph,
         )
 
@@ -61,6 +66,7 @@ class _Run:
             current_step=head.current_step,
             error=head.error_summary,
             owner=self.owner,
+            lease_until=self.lease_until,
         )
 
 
@@ -71,6 +77,9 @@ class MemoryStorage(WorkflowStorage):
         self._runs: dict[str, _Run] = {}
         self._order: list[tuple[float, str]] = []
         self._keys: dict[tuple[str, str], str] = {}
+        self._owned: dict[str, set[str]] = {}
+        self._blobs: dict[str, str] = {}
+        self._uses: Counter[str] = Counter()
         self._revision = 0
 
     async def open(self) -> None:
@@ -79,7 +88,9 @@ class MemoryStorage(WorkflowStorage):
     async def close(self) -> None:
         """Do nothing: the runs stay."""
 
-    async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:
+    async def create(
+        self, record: RunRecord, entries: Sequence[JournalEntry] = (), blobs: Blobs = ()
+    ) -> None:
         """Add a run. Raises ``RunExistsError`` when the id, or the workflow's idempotency key, is taken."""
         if record.id in self._runs:
             raise RunExistsError(f"A run with the id {record.id!r} exists already. Choose another id.")
@@ -91,39 +102,79 @@ class MemoryStorage(WorkflowStorage):
                     f"{record.idempotency_key!r} already: {self._keys[key]!r}."
                 )
             self._keys[key] = record.id
-        self._runs[record.id] = _Run(record, entries)
+        run = self._runs[record.id] = _Run(record, entries)
+        self._register(record.id, record.owner)
+        self._keep(run, blobs)
         insort(self._order, (record.created_at, record.id))
         self._revision += 1
 
-    async def claim(self, run_id: str, *, fence: int, owner: str) -> int:
+    async def claim(self, run_id: str, *, fence: int, owner: str, lease_until: float | None = None) -> int:
         """Give the run a new owner, if its fencing token is still ``fence``; return its new token."""
-        run = self._owned(run_id, fence)
-        run.owner = owner
+        run = self._held(run_id, fence)
+        self._hand_over(run, owner)
+        run.lease_until = lease_until
+        run.request = None
         run.fence = fence + 1
         self._revision += 1
         return run.fence
 
-    async def save(self, write: RunWrite) -> None:
-        """Apply one write, whole. Costs no more than its entries."""
-        run = self._owned(write.run_id, write.fence)
+    async def save(self, write: RunWrite) -> str | None:
+        """Apply one write, whole; return the request that waits for the run's owner.
+
+        Costs no more than its entries.
+        """
+        run = self._held(write.run_id, write.fence)
         run.write = write
-        run.owner = write.owner
+        run.lease_until = write.lease_until
+        if write.owner != run.owner:
+            self._hand_over(run, write.owner)
+        if write.owner is None:
+            run.request = None
         if write.graph is not None:
             run.graph = write.graph
         entries = run.entries
         for entry in write.entries:
             entries[entry.seq] = entry
+        if write.blobs:
+            self._keep(run, write.blobs)
         self._revision += 1
+        return run.request
+
+    async def request(self, run_id: str, what: str) -> None:
+        """Ask the run's owner for something, in place of what was asked before."""
+        self._known(run_id).request = what
+        self._revision += 1
+
+    async def renew(self, owner: str, lease_until: float) -> dict[str, str]:
+        """Extend the leases of ``owner``; return the requests that wait for it, by run id."""
+        requests = {}
+        for run_id in self._owned.get(owner, ()):
+            run = self._runs[run_id]
+            run.lease_until = lease_until
+            if run.request is not None:
+                requests[run_id] = run.request
+            self._revision += 1
+        return requests
 
     async def find(self, run_id: str) -> RunRecord | None:
         """Return the run, or ``None``."""
         run = self._runs.get(run_id)
         return None if run is None else run.current()
 
+    async def find_by_key(self, workflow: str, key: str) -> RunRecord | None:
+        """Return the run of ``workflow`` with this idempotency key, or ``None``."""
+        run_id = self._keys.get((workflow, key))
+        return None if run_id is None else self._runs[run_id].current()
+
     async def journal(self, run_id: str) -> list[JournalEntry]:
         """Return the run's entries by growing ``seq``."""
         run = self._runs.get(run_id)
         return [] if run is None else [run.entries[seq] for seq in sorted(run.entries)]
+
+    async def blobs(self, run_id: str) -> dict[str, str]:
+        """Return the blobs that the run's writes named, by hash."""
+        run = self._runs.get(run_id)
+        return {} if run is None else {digest: self._blobs[digest] for digest in run.blobs}
 
     async def list(self, query: RunQuery) -> list[RunRow]:
         """Return a page of runs, newest first."""
@@ -141,13 +192,18 @@ class MemoryStorage(WorkflowStorage):
         return rows
 
     async def delete(self, run_id: str) -> bool:
-        """Remove the run and its journal; return whether there was one."""
+        """Remove the run, its journal and the blobs no other run uses; return whether there was one."""
         run = self._runs.pop(run_id, None)
         if run is None:
             return False
         del self._order[bisect_left(self._order, (run.record.created_at, run_id))]
         if run.record.idempotency_key is not None:
             del self._keys[run.record.workflow, run.record.idempotency_key]
+        self._unregister(run_id, run.owner)
+        for digest in run.blobs:
+            self._uses[digest] -= 1
+            if not self._uses[digest]:
+                del self._uses[digest], self._blobs[digest]
         self._revision += 1
         return True
 
@@ -155,16 +211,43 @@ class MemoryStorage(WorkflowStorage):
         """Return the number of writes so far."""
         return self._revision
 
-    def _owned(self, run_id: str, fence: int) -> _Run:
+    def _known(self, run_id: str) -> _Run:
         run = self._runs.get(run_id)
         if run is None:
             raise RunNotFoundError(f"There is no run {run_id!r}. Nothing was written.")
+        return run
+
+    def _held(self, run_id: str, fence: int) -> _Run:
+        run = self._known(run_id)
         if run.fence != fence:
             raise OwnershipLostError(
                 f"Run {run_id!r} has the fencing token {run.fence}, not {fence}: another owner took it over. "
                 "Nothing was written."
             )
         return run
+
+    def _hand_over(self, run: _Run, owner: str | None) -> None:
+        self._unregister(run.record.id, run.owner)
+        self._register(run.record.id, owner)
+        run.owner = owner
+
+    def _register(self, run_id: str, owner: str | None) -> None:
+        if owner is not None:
+            self._owned.setdefault(owner, set()).add(run_id)
+
+    def _unregister(self, run_id: str, owner: str | None) -> None:
+        if owner is not None:
+            runs = self._owned[owner]
+            runs.discard(run_id)
+            if not runs:
+                del self._owned[owner]
+
+    def _keep(self, run: _Run, blobs: Blobs) -> None:
+        for digest, text in blobs:
+            if digest not in run.blobs:
+                run.blobs.add(digest)
+                self._uses[digest] += 1
+                self._blobs.setdefault(digest, text)
 
 
 def _matches(row: RunRow, query: RunQuery) -> bool:

@@ -7,47 +7,59 @@ from typing import Any
 
 from flux_engine.errors import OwnershipLostError, RunExistsError, RunNotFoundError
 from flux_engine.execution import RunStatus, StepStatus
-from flux_engine.storage.base import EntryKind, JournalEntry, RunQuery, RunRecord, RunRow, RunWrite
+from flux_engine.storage.base import Blobs, EntryKind, JournalEntry, RunQuery, RunRecord, RunRow, RunWrite
 
 Write = Callable[[sqlite3.Connection], Any]
 """One write, made inside a transaction that its caller begins and commits."""
 
-FIND = """
+_RECORD = """
 SELECT id, workflow, status, input, graph, created_at, updated_at, completed_at, current_step,
-       error, error_summary, owner, fence, idempotency_key
-  FROM runs JOIN definitions ON run_id = id
- WHERE id = ?"""
+       error, error_summary, owner, fence, idempotency_key, lease_until, request
+  FROM runs JOIN definitions ON run_id = id"""
+
+FIND = f"{_RECORD} WHERE id = ?"
+
+FIND_BY_KEY = f"{_RECORD} WHERE workflow = ? AND idempotency_key = ?"
 
 JOURNAL = """
-SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail, fingerprint
+SELECT seq, kind, step, status, attempt, started_at, completed_at, output, changes, error, detail,
+       fingerprint, seen, ordinal
   FROM journal
  WHERE run_id = ?
  ORDER BY seq"""
 
+BLOBS = "SELECT hash, text FROM blob_uses JOIN blobs USING (hash) WHERE run_id = ?"
+
 _INSERT_RUN = """
 INSERT INTO runs (id, workflow, status, created_at, updated_at, completed_at, current_step,
-                  error_summary, owner, fence, idempotency_key, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                  error_summary, owner, fence, idempotency_key, error, lease_until, request)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _INSERT_DEFINITION = "INSERT INTO definitions (run_id, input, graph) VALUES (?, ?, ?)"
 
 _PUT_ENTRY = """
 INSERT OR REPLACE INTO journal (run_id, seq, kind, step, status, attempt, started_at, completed_at,
-                                output, changes, error, detail, fingerprint)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                                output, changes, error, detail, fingerprint, seen, ordinal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_PUT_BLOB = "INSERT OR IGNORE INTO blobs (hash, text) VALUES (?, ?)"
+
+_USE_BLOB = "INSERT OR IGNORE INTO blob_uses (run_id, hash) VALUES (?, ?)"
 
 _ADVANCE = """
 UPDATE runs
-   SET updated_at = ?, completed_at = ?, current_step = ?, error_summary = ?, owner = ?, error = ?
- WHERE id = ? AND fence = ? AND status = ?"""
+   SET updated_at = ?, completed_at = ?, current_step = ?, error_summary = ?, error = ?, lease_until = ?
+ WHERE id = ? AND fence = ? AND status = ? AND owner IS ? AND request IS NULL"""
 
-_ADVANCE_STATUS = """
+_TURN = """
 UPDATE runs
-   SET updated_at = ?, completed_at = ?, current_step = ?, error_summary = ?, owner = ?, error = ?, status = ?
+   SET updated_at = ?, completed_at = ?, current_step = ?, error_summary = ?, error = ?, lease_until = ?,
+       status = ?, owner = ?, request = CASE WHEN ? THEN request END
  WHERE id = ? AND fence = ?"""
 
 _ROW = """
-SELECT id, workflow, status, created_at, updated_at, completed_at, current_step, error_summary, owner
+SELECT id, workflow, status, created_at, updated_at, completed_at, current_step, error_summary, owner,
+       lease_until
   FROM runs"""
 
 
@@ -62,8 +74,8 @@ def to_seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def creation(record: RunRecord, entries: Sequence[JournalEntry]) -> Write:
-    """Return the write that adds a run and its first entries."""
+def creation(record: RunRecord, entries: Sequence[JournalEntry], blobs: Blobs) -> Write:
+    """Return the write that adds a run, its first entries and its first blobs."""
     run = (
         record.id,
         record.workflow,
@@ -77,6 +89,8 @@ def creation(record: RunRecord, entries: Sequence[JournalEntry]) -> Write:
         record.fence,
         record.idempotency_key,
         record.error,
+        _to_text(record.lease_until),
+        record.request,
     )
     rows = _entry_rows(record.id, entries)
 
@@ -86,18 +100,19 @@ def creation(record: RunRecord, entries: Sequence[JournalEntry]) -> Write:
         except sqlite3.IntegrityError as error:
             raise _taken(connection, record) from error
         connection.execute(_INSERT_DEFINITION, (record.id, record.input, record.graph))
-        for row in rows:
-            connection.execute(_PUT_ENTRY, row)
+        _put(connection, record.id, rows, blobs)
 
     return create
 
 
-def claiming(run_id: str, fence: int, owner: str) -> Write:
+def claiming(run_id: str, fence: int, owner: str, lease_until: float | None) -> Write:
     """Return the write that gives a run a new owner, and returns its new fencing token."""
 
     def claim(connection: sqlite3.Connection) -> int:
         cursor = connection.execute(
-            "UPDATE runs SET owner = ?, fence = fence + 1 WHERE id = ? AND fence = ?", (owner, run_id, fence)
+            "UPDATE runs SET owner = ?, lease_until = ?, request = NULL, fence = fence + 1"
+            " WHERE id = ? AND fence = ?",
+            (owner, _to_text(lease_until), run_id, fence),
         )
         if not cursor.rowcount:
             raise _refusal(connection, run_id, fence)
@@ -107,32 +122,57 @@ def claiming(run_id: str, fence: int, owner: str) -> Write:
 
 
 def saving(write: RunWrite) -> Write:
-    """Return the write that takes a run a step forward."""
+    """Return the write that takes a run a step forward, and returns the request that waits for its owner."""
     head = (
         to_text(write.updated_at),
         _to_text(write.completed_at),
         write.current_step,
         write.error_summary,
-        write.owner,
         write.error,
+        _to_text(write.lease_until),
     )
-    status, run_id, fence = write.status.value, write.run_id, write.fence
+    status, owner, run_id, fence = write.status.value, write.owner, write.run_id, write.fence
     rows = _entry_rows(run_id, write.entries)
 
-    def save(connection: sqlite3.Connection) -> None:
-        # Most steps forward leave the status as it is, and a statement that does not name it
-        # leaves the two indexes over it alone.
-        if (
-            not connection.execute(_ADVANCE, (*head, run_id, fence, status)).rowcount
-            and not connection.execute(_ADVANCE_STATUS, (*head, status, run_id, fence)).rowcount
-        ):
-            raise _refusal(connection, run_id, fence)
+    def save(connection: sqlite3.Connection) -> str | None:
+        request = None
+        # Most steps forward leave status and owner as they are and meet no request: that takes one
+        # statement, which leaves the indexes over status and owner alone.
+        if not connection.execute(_ADVANCE, (*head, run_id, fence, status, owner)).rowcount:
+            turn = (*head, status, owner, owner is not None, run_id, fence)
+            if not connection.execute(_TURN, turn).rowcount:
+                raise _refusal(connection, run_id, fence)
+            (request,) = connection.execute("SELECT request FROM runs WHERE id = ?", (run_id,)).fetchone()
         if write.graph is not None:
             connection.execute("UPDATE definitions SET graph = ? WHERE run_id = ?", (write.graph, run_id))
-        for row in rows:
-            connection.execute(_PUT_ENTRY, row)
+        _put(connection, run_id, rows, write.blobs)
+        return request
 
     return save
+
+
+def requesting(run_id: str, what: str) -> Write:
+    """Return the write that asks something of a run's owner."""
+
+    def request(connection: sqlite3.Connection) -> None:
+        if not connection.execute("UPDATE runs SET request = ? WHERE id = ?", (what, run_id)).rowcount:
+            raise _unknown(run_id)
+
+    return request
+
+
+def renewal(owner: str, lease_until: float) -> Write:
+    """Return the write that extends the leases of an owner, and returns the requests that wait for it."""
+
+    def renew(connection: sqlite3.Connection) -> dict[str, str]:
+        connection.execute("UPDATE runs SET lease_until = ? WHERE owner = ?", (to_text(lease_until), owner))
+        return dict(
+            connection.execute(
+                "SELECT id, request FROM runs WHERE owner = ? AND request IS NOT NULL", (owner,)
+            )
+        )
+
+    return renew
 
 
 def deletion(run_id: str) -> Write:
@@ -145,7 +185,7 @@ def deletion(run_id: str) -> Write:
 
 
 def run_record(row: Sequence[Any]) -> RunRecord:
-    """Read a row of ``FIND``."""
+    """Read a row of ``FIND`` or ``FIND_BY_KEY``."""
     return RunRecord(
         id=row[0],
         workflow=row[1],
@@ -161,6 +201,8 @@ def run_record(row: Sequence[Any]) -> RunRecord:
         owner=row[11],
         fence=row[12],
         idempotency_key=row[13],
+        lease_until=_to_seconds(row[14]),
+        request=row[15],
     )
 
 
@@ -179,6 +221,8 @@ def journal_entry(row: Sequence[Any]) -> JournalEntry:
         error=row[9],
         detail=row[10],
         fingerprint=row[11],
+        seen=row[12],
+        ordinal=row[13],
     )
 
 
@@ -194,6 +238,7 @@ def run_row(row: Sequence[Any]) -> RunRow:
         current_step=row[6],
         error=row[7],
         owner=row[8],
+        lease_until=_to_seconds(row[9]),
     )
 
 
@@ -259,6 +304,14 @@ def lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
+def _put(connection: sqlite3.Connection, run_id: str, entries: Iterable[Sequence[Any]], blobs: Blobs) -> None:
+    for entry in entries:
+        connection.execute(_PUT_ENTRY, entry)
+    for blob in blobs:
+        connection.execute(_PUT_BLOB, blob)
+        connection.execute(_USE_BLOB, (run_id, blob[0]))
+
+
 def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any, ...]]:
     return [
         (
@@ -275,6 +328,8 @@ def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any,
             entry.error,
             entry.detail,
             entry.fingerprint,
+            entry.seen,
+            entry.ordinal,
         )
         for entry in entries
     ]
@@ -286,6 +341,10 @@ def _to_text(seconds: float | None) -> str | None:
 
 def _to_seconds(text: str | None) -> float | None:
     return None if text is None else to_seconds(text)
+
+
+def _unknown(run_id: str) -> RunNotFoundError:
+    return RunNotFoundError(f"There is no run {run_id!r}. Nothing was written.")
 
 
 def _taken(connection: sqlite3.Connection, record: RunRecord) -> RunExistsError:
@@ -301,7 +360,7 @@ def _refusal(
 ) -> RunNotFoundError | OwnershipLostError:
     found = connection.execute("SELECT fence FROM runs WHERE id = ?", (run_id,)).fetchone()
     if found is None:
-        return RunNotFoundError(f"There is no run {run_id!r}. Nothing was written.")
+        return _unknown(run_id)
     return OwnershipLostError(
         f"Run {run_id!r} has the fencing token {found[0]}, not {fence}: another owner took it over. "
         "Nothing was written."

@@ -80,7 +80,36 @@ SELECT run_id, seq, step, status, attempt, started_at, completed_at,
                WHERE run_id = entry.run_id AND step = entry.step AND kind = 'attempt');
 """
 
-MIGRATIONS = (_TABLES,)
+_PLACES = """
+-- Steps may run at the same time: what each was given, and in which order results came.
+ALTER TABLE journal ADD COLUMN seen INTEGER;      -- results there were when the attempt started
+ALTER TABLE journal ADD COLUMN ordinal INTEGER;   -- place of this result, from 1
+"""
+
+_LEASES = """
+-- Who may count on a run until when, and what somebody asked of its owner.
+ALTER TABLE runs ADD COLUMN lease_until TEXT;
+ALTER TABLE runs ADD COLUMN request TEXT;
+CREATE INDEX runs_of_owner ON runs (owner) WHERE owner IS NOT NULL;
+
+-- Large texts, each once, and the runs that use them.
+CREATE TABLE blobs (
+    hash TEXT NOT NULL PRIMARY KEY,     -- SHA-256 of the text, in hexadecimal
+    text TEXT NOT NULL                  -- JSON
+);
+CREATE TABLE blob_uses (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    hash   TEXT NOT NULL REFERENCES blobs (hash),
+    PRIMARY KEY (run_id, hash)
+) WITHOUT ROWID;
+CREATE INDEX blob_uses_of_hash ON blob_uses (hash);
+CREATE TRIGGER unused_blobs AFTER DELETE ON blob_uses
+BEGIN
+    DELETE FROM blobs WHERE hash = OLD.hash AND NOT EXISTS (SELECT 1 FROM blob_uses WHERE hash = OLD.hash);
+END;
+"""
+
+MIGRATIONS = (_TABLES, _PLACES, _LEASES)
 """What leads from each schema version to the next; the first makes version 1 of an empty file."""
 
 VERSION = len(MIGRATIONS)

@@ -12,6 +12,7 @@ import aiosqlite
 from flux_engine.errors import FluxError, StorageError
 from flux_engine.storage import rows, schema
 from flux_engine.storage.base import (
+    Blobs,
     JournalEntry,
     RunQuery,
     RunRecord,
@@ -22,6 +23,7 @@ from flux_engine.storage.base import (
 from flux_engine.storage.commit import GroupCommit, WriterConnection
 from flux_engine.storage.connections import connect
 from flux_engine.storage.faults import storage_error
+from flux_engine.storage.identity import FileIdentity
 
 
 class _Session(NamedTuple):
@@ -93,34 +95,58 @@ class SQLiteStorage(WorkflowStorage):
                 with self._faults():
                     await asyncio.shield(session.close())
 
-    async def create(self, record: RunRecord, entries: Sequence[JournalEntry] = ()) -> None:
+    async def create(
+        self, record: RunRecord, entries: Sequence[JournalEntry] = (), blobs: Blobs = ()
+    ) -> None:
         """Add a run. Raises ``RunExistsError`` when the id, or the workflow's idempotency key, is taken."""
-        await self._write(rows.creation(record, entries))
+        await self._write(rows.creation(record, entries, blobs))
 
-    async def claim(self, run_id: str, *, fence: int, owner: str) -> int:
+    async def claim(self, run_id: str, *, fence: int, owner: str, lease_until: float | None = None) -> int:
         """Give the run a new owner, if its fencing token is still ``fence``; return its new token."""
-        token: int = await self._write(rows.claiming(run_id, fence, owner))
+        token: int = await self._write(rows.claiming(run_id, fence, owner, lease_until))
         return token
 
-    async def save(self, write: RunWrite) -> None:
-        """Apply one write, whole. It shares its transaction with others that are waiting."""
-        await self._write(rows.saving(write))
+    async def save(self, write: RunWrite) -> str | None:
+        """Apply one write, whole; return the request that waits for the run's owner.
+
+        It shares its transaction with others that are waiting.
+        """
+        request: str | None = await self._write(rows.saving(write))
+        return request
+
+    async def request(self, run_id: str, what: str) -> None:
+        """Ask the run's owner for something, in place of what was asked before."""
+        await self._write(rows.requesting(run_id, what))
+
+    async def renew(self, owner: str, lease_until: float) -> dict[str, str]:
+        """Extend the leases of ``owner`` by one write; return the requests that wait for it, by run id."""
+        requests: dict[str, str] = await self._write(rows.renewal(owner, lease_until))
+        return requests
 
     async def find(self, run_id: str) -> RunRecord | None:
         """Return the run, or ``None``."""
         found = await self._read(rows.FIND, (run_id,))
         return rows.run_record(found[0]) if found else None
 
+    async def find_by_key(self, workflow: str, key: str) -> RunRecord | None:
+        """Return the run of ``workflow`` with this idempotency key, or ``None``."""
+        found = await self._read(rows.FIND_BY_KEY, (workflow, key))
+        return rows.run_record(found[0]) if found else None
+
     async def journal(self, run_id: str) -> list[JournalEntry]:
         """Return the run's entries by growing ``seq``."""
         return [rows.journal_entry(row) for row in await self._read(rows.JOURNAL, (run_id,))]
+
+    async def blobs(self, run_id: str) -> dict[str, str]:
+        """Return the blobs that the run's writes named, by hash."""
+        return {row[0]: row[1] for row in await self._read(rows.BLOBS, (run_id,))}
 
     async def list(self, query: RunQuery) -> list[RunRow]:
         """Return a page of runs, newest first, without reading inputs, data or journals."""
         return [rows.run_row(row) for row in await self._read(*rows.listing(query))]
 
     async def delete(self, run_id: str) -> bool:
-        """Remove the run and its journal; return whether there was one."""
+        """Remove the run, its journal and the blobs no other run uses; return whether there was one."""
         deleted: bool = await self._write(rows.deletion(run_id))
         return deleted
 
@@ -153,6 +179,7 @@ class SQLiteStorage(WorkflowStorage):
             schema.prepare_writer(
                 connection, self.path, durability=self.durability, patience=self.busy_timeout
             )
+            connection.file = FileIdentity(self.path)
         return connection
 
     def _new_reader(self, *arguments: Any, **options: Any) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ import msgspec
 from flux_engine.errors import FluxError, StorageError
 from flux_engine.execution import RunStatus
 from flux_engine.journal import is_interrupted
+from flux_engine.large_values import read_journal
 from flux_engine.ownership import abandoned
 from flux_engine.storage.base import RunQuery, RunRow
 from flux_engine.storage.sqlite import SQLiteStorage
@@ -85,7 +86,7 @@ class StoreFeed:
 
         async def read(storage: SQLiteStorage) -> RunView | None:
             record = await storage.find(run_id)
-            entries = await storage.journal(run_id)
+            entries = await read_journal(storage, run_id)
             if record is None:
                 return None
             try:

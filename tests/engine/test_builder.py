@@ -158,3 +158,21 @@ async def test_any_type_that_pydantic_validates_can_be_the_input(engine, kind, g
     flow = create_workflow("w").input(kind).step("a", lambda ctx: {"same": ctx.input == expected})
     result = await engine.execute(flow, given)
     assert result.history[0].output == {"same": True}
+
+
+async def test_each_attempt_has_an_input_of_its_own(engine):
+    """What a handler does to it is not seen by the next attempt, the next step or the caller."""
+    seen = []
+
+    async def change(ctx):
+        seen.append(list(ctx.input["items"]))
+        ctx.input["items"].append("changed")
+        assert ctx.input["items"][-1] == "changed"
+        if ctx.attempt == 1:
+            raise ValueError
+
+    given = {"items": [1]}
+    flow = create_workflow("w").step("a", change, retries=1).step("b", change, retries=1)
+    assert (await engine.execute(flow, given)).ok
+    assert seen == [[1]] * 4
+    assert given == {"items": [1]}

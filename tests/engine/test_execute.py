@@ -322,7 +322,7 @@ async def test_a_condition_that_is_false_skips_the_step(engine):
     result = await engine.execute(flow)
     assert [h.status for h in result.history] == ["completed", "skipped", "skipped", "completed"]
     assert result.history[1].attempts == 0
-    assert "condition" in result.history[1].reason
+    assert result.history[1].reason == "when false"
     assert result.data == {"x": 1, "y": 2}
 
 

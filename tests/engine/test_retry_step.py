@@ -183,6 +183,25 @@ async def test_completed_commits_can_be_kept(engine):
     assert calls[-1] == "c"
 
 
+async def test_what_follows_a_kept_commit_waits_for_what_runs_again_before_it(engine):
+    """The kept result stands between them; the order stays."""
+    calls = []
+
+    def step(name):
+        async def handler(ctx):
+            await asyncio.sleep(0)
+            calls.append((name, sorted(ctx.data)))
+            ctx.data[name] = True
+
+        return handler
+
+    flow = create_workflow("w").step("a", step("a")).commit("b", step("b")).step("c", step("c"))
+    result = await engine.execute(flow)
+    calls.clear()
+    await engine.retry_step(flow, result.id, "a", keep_commits=True)
+    assert calls == [("a", []), ("c", ["a", "b"])]
+
+
 async def test_a_condition_can_be_ignored(engine):
     """For the retried step only, and for this time only."""
     flow = create_workflow("w").step("s", lambda ctx: ctx.data.update(ran=True), when=lambda ctx: False)

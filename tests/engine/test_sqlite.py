@@ -105,6 +105,18 @@ class TestTheFile:
         assert steps == [("pay", "completed", 2, 1.5)]
         assert order == [("1",)]
 
+    async def test_a_large_text_is_in_it_once(self, storage: SQLiteStorage, path: Path) -> None:
+        """Runs share a text by its hash, and the last of them to be deleted, even by hand, takes it along."""
+        for run_id in ("a", "b", "c"):
+            await storage.create(a_run(run_id), (), (("ab", "text"), (f"of-{run_id}", "more")))
+        await storage.delete("a")
+        with by_hand(path) as connection:
+            hashes = connection.execute("SELECT hash FROM blobs ORDER BY hash").fetchall()
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("DELETE FROM runs")
+            left = connection.execute("SELECT * FROM blobs").fetchall()
+        assert (hashes, left) == ([("ab",), ("of-b",), ("of-c",)], [])
+
     async def test_its_header_says_whose_it_is(self, path: Path) -> None:
         """The file carries an application id, its schema version and write-ahead logging."""
         await made(path)
@@ -113,7 +125,7 @@ class TestTheFile:
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("application_id", "user_version", "journal_mode")
             ]
-        assert found == [schema.APPLICATION_ID, 1, "wal"]
+        assert found == [schema.APPLICATION_ID, schema.VERSION, "wal"]
 
     @pytest.mark.parametrize("path", ["", ":memory:"])
     def test_a_store_in_memory_is_another_class(self, path: str) -> None:
@@ -257,6 +269,8 @@ class TestReadOnly:
             storage.create(a_run()),
             storage.claim("a", fence=0, owner="me"),
             storage.save(a_write("a")),
+            storage.request("a", "pause"),
+            storage.renew("me", NOON),
             storage.delete("a"),
         ):
             with pytest.raises(StorageError, match="read_only"):
@@ -368,6 +382,17 @@ class TestManyAtOnce:
                 plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
             assert len(plan) == 1
             assert "USING INDEX" in plan[0]
+
+    async def test_leases_and_keys_have_an_index(self, storage: SQLiteStorage, path: Path) -> None:
+        """Renewing costs the runs of the owner, and a key is looked up, however many runs there are."""
+        for sql, parameters, index in (
+            ("UPDATE runs SET lease_until = ? WHERE owner = ?", ("x", "me"), "runs_of_owner"),
+            (rows.FIND_BY_KEY, ("orders", "key"), "runs_by_key"),
+        ):
+            with by_hand(path) as connection:
+                plan = str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())
+            assert f"SEARCH runs USING INDEX {index}" in plan
+            assert "SCAN" not in plan
 
     async def test_a_listing_does_not_wait_for_a_write(self, storage: SQLiteStorage, path: Path) -> None:
         """Reads have a connection of their own: they answer while a write is stuck."""

@@ -1,0 +1,184 @@
+"""What a ledger enters about the attempts of steps."""
+
+import msgspec
+
+from flux_engine.attempt import Outcome
+from flux_engine.books import NO_CHANGES, Books, as_json, milliseconds, raw
+from flux_engine.codec import decode
+from flux_engine.definition import StepDefinition
+from flux_engine.execution import ErrorInfo, StepStatus
+from flux_engine.failure import describe_exception
+from flux_engine.storage.base import EntryKind, JournalEntry
+from flux_engine.trace.events import EventType
+from flux_engine.transitions import transition
+
+
+class AttemptEntries(Books):
+    """Enters what happens to the attempts of steps, and to steps whose handler is not called."""
+
+    def skip(self, step: StepDefinition, reason: str) -> None:
+        """The step is not run."""
+        self._enter(self._brief(step, StepStatus.SKIPPED, detail=reason))
+        self._trace(
+            EventType.STEP_SKIPPED, step, status=StepStatus.SKIPPED, duration=0, meta={"reason": reason}
+        )
+
+    def refuse(self, step: StepDefinition, reason: str, exception: Exception) -> None:
+        """The step failed before its handler was called."""
+        self.error, self.exception = describe_exception(exception, step=step.name), exception
+        self._enter(self._brief(step, StepStatus.FAILED, detail=reason, error=as_json(self.error)))
+        self._trace(
+            EventType.STEP_ERROR,
+            step,
+            status=StepStatus.FAILED,
+            duration=0,
+            error=str(self.error),
+            meta={"exception": self.error, "reason": reason},
+        )
+        self._hook("step_error", step=step.name, status="failed", error=self.error, exception=exception)
+
+    def start_attempt(self, step: StepDefinition, retry: int, retries: int) -> JournalEntry:
+        """An attempt starts: the first for ``retry`` 0, of at most ``retries`` + 1. Returns its entry."""
+        progress = self.progress.steps[step.name]
+        self._current = step.name
+        entry = self._enter(
+            JournalEntry(
+                seq=self.progress.last_seq + 1,
+                kind=EntryKind.ATTEMPT,
+                step=step.name,
+                status=transition(progress.status, StepStatus.RUNNING),
+                attempt=progress.attempts + 1,
+                started_at=self._services.clock.now(),
+                fingerprint=step.fingerprint,
+                seen=self.progress.last_ordinal if progress.seen is None else progress.seen,
+            )
+        )
+        self._trace(
+            EventType.STEP_START,
+            step,
+            status=StepStatus.RUNNING,
+            attempt=entry.attempt,
+            retries=retry,
+            max_retries=retries,
+        )
+        self._hook("step_start", step=step.name, attempt=entry.attempt, status="running")
+        return entry
+
+    def complete_attempt(
+        self, step: StepDefinition, started: JournalEntry, outcome: Outcome, retry: int
+    ) -> None:
+        """The attempt has succeeded, and the step with it."""
+        entry = self._end_attempt(started, StepStatus.COMPLETED, outcome)
+        self._trace(
+            EventType.STEP_COMPLETE,
+            step,
+            status=StepStatus.COMPLETED,
+            attempt=entry.attempt,
+            retries=retry,
+            duration=milliseconds(entry),
+            changes=NO_CHANGES if entry.changes is None else raw(entry.changes),
+            meta=None if entry.output is None else {"output": raw(entry.output)},
+        )
+        if self._services.announcer.hears("step_complete"):
+            self._hook(
+                "step_complete",
+                step=step.name,
+                attempt=entry.attempt,
+                status="completed",
+                duration=milliseconds(entry) / 1000,
+                output=None if entry.output is None else decode(entry.output),
+            )
+
+    def fail_attempt(
+        self,
+        step: StepDefinition,
+        started: JournalEntry,
+        outcome: Outcome,
+        *,
+        retry: int,
+        retries: int,
+        delay: float | None,
+    ) -> None:
+        """The attempt has failed. ``delay`` is the back-off in seconds; ``None``: the step has failed."""
+        exception = outcome.error or AssertionError("a failed attempt has an error")
+        error = describe_exception(exception, step=step.name)
+        entry = self._end_attempt(started, StepStatus.FAILED, outcome, error)
+        final = delay is None
+        self._trace(
+            EventType.STEP_ERROR if final else EventType.STEP_RETRY,
+            step,
+            status=StepStatus.FAILED if final else StepStatus.RUNNING,
+            attempt=entry.attempt,
+            retries=retry if final else retry + 1,
+            max_retries=retries,
+            duration=milliseconds(entry),
+            error=str(error),
+            changes=None if entry.changes is None else raw(entry.changes),
+            meta={"exception": error} if delay is None else {"exception": error, "delay": delay * 1000},
+        )
+        if final:
+            self.error, self.exception = error, exception
+            self._hook(
+                "step_error",
+                step=step.name,
+                attempt=entry.attempt,
+                status="failed",
+                duration=milliseconds(entry) / 1000,
+                error=error,
+                exception=exception,
+            )
+
+    def cancel_attempts(self, kind: str, message: str, *, waiting: bool = False) -> None:
+        """Close the attempts that are under way with this error, and with ``waiting`` also the waits."""
+        open_statuses = {StepStatus.RUNNING, StepStatus.SUSPENDED} if waiting else {StepStatus.RUNNING}
+        for step in self.progress.steps.values():
+            if step.status in open_statuses and step.last is not None:
+                error = ErrorInfo(type=kind, message=message, step=step.name)
+                self._enter(
+                    msgspec.structs.replace(
+                        step.last,
+                        status=transition(step.status, StepStatus.CANCELLED),
+                        completed_at=self._services.clock.now(),
+                        detail=None,
+                        error=as_json(error),
+                    )
+                )
+
+    def _brief(
+        self, step: StepDefinition, status: StepStatus, *, detail: str, error: str | None = None
+    ) -> JournalEntry:
+        """Return the entry of a step whose handler was not called."""
+        now = self._services.clock.now()
+        return JournalEntry(
+            seq=self.progress.last_seq + 1,
+            kind=EntryKind.ATTEMPT,
+            step=step.name,
+            status=transition(self.progress.steps[step.name].status, status),
+            started_at=now,
+            completed_at=now,
+            error=error,
+            detail=as_json(detail),
+            fingerprint=step.fingerprint,
+            ordinal=self.progress.place_of_result(step.name) if status.done else None,
+        )
+
+    def _end_attempt(
+        self, started: JournalEntry, status: StepStatus, outcome: Outcome, error: ErrorInfo | None = None
+    ) -> JournalEntry:
+        return self._enter(
+            JournalEntry(
+                seq=started.seq,
+                kind=EntryKind.ATTEMPT,
+                step=started.step,
+                status=transition(StepStatus.RUNNING, status),
+                attempt=started.attempt,
+                started_at=started.started_at,
+                completed_at=self._services.clock.now(),
+                output=outcome.output,
+                changes=outcome.delta.encode() if outcome.delta else None,
+                error=None if error is None else as_json(error),
+                fingerprint=started.fingerprint,
+                seen=started.seen,
+                ordinal=self.progress.place_of_result(started.step) if status.done else None,
+            )
+        )

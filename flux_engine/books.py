@@ -1,0 +1,190 @@
+"""The books of a run in hand: what is entered here is stored in one write, and only then announced.
+
+So the end of a step and the start of the next are one write.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from flux_engine.announcer import Announcement
+from flux_engine.definition import StepDefinition
+from flux_engine.errors import RunExistsError
+from flux_engine.execution import ErrorInfo
+from flux_engine.failure import summary
+from flux_engine.hooks import HookEvent
+from flux_engine.journal import Progress
+from flux_engine.large_values import take_out
+from flux_engine.services import Services
+from flux_engine.storage.base import JournalEntry, RunRecord, RunWrite
+from flux_engine.trace.events import EventType, TraceEvent
+
+_HEAD = (
+    "status",
+    "updated_at",
+    "completed_at",
+    "current_step",
+    "error",
+    "error_summary",
+    "owner",
+    "lease_until",
+)
+
+NO_CHANGES = msgspec.Raw(b'{"set":{},"deleted":[]}')
+
+
+class Books:
+    """Enters, stores and announces. ``graph`` is that of the run's definition now.
+
+    ``asked`` is what somebody in another process has asked of the run: ``"pause"`` or ``"cancel"``.
+    """
+
+    def __init__(
+        self, services: Services, record: RunRecord, progress: Progress, *, graph: str, is_new: bool
+    ) -> None:
+        self.progress = progress
+        self.status = record.status
+        self.error: ErrorInfo | None = None
+        self.exception: BaseException | None = None
+        self._services = services
+        self._record = record
+        self._graph = graph
+        self._graph_to_store = None if record.graph == graph else graph
+        self._is_new = is_new
+        self.asked: str | None = None
+        self._current: str | None = None
+        self._unsure = False
+        self._creation = asyncio.Lock()
+        self._entries: dict[int, JournalEntry] = {}
+        self._announcements: list[Announcement] = []
+
+    def begin_with(self, entries: Iterable[JournalEntry]) -> None:
+        """The run has these results from another one."""
+        for entry in entries:
+            self._enter(entry)
+
+    async def commit(self, *, release: bool = False) -> None:
+        """Store what was entered, then announce it.
+
+        ``release`` also gives up the ownership of the run.
+        """
+        now = self._services.clock.now()
+        head: dict[str, Any] = {
+            "status": self.status,
+            "updated_at": now,
+            "completed_at": now if self.status.ended else None,
+            "current_step": self._step_on_record(release=release),
+            "error": None if self.error is None else as_json(self.error),
+            "error_summary": None if self.error is None else summary(self.error),
+            "owner": None if release else self._record.owner,
+            "lease_until": None if release else now + self._services.lease,
+        }
+        # Steps that run at the same time commit what they find here, so each entry is taken once.
+        entries, self._entries = tuple(self._entries.values()), {}
+        announcements, self._announcements = self._announcements, []
+        graph, self._graph_to_store = self._graph_to_store, None
+        short, blobs = take_out(entries)
+        write = RunWrite(
+            run_id=self._record.id,
+            fence=self._record.fence,
+            graph=graph,
+            entries=tuple(short),
+            blobs=tuple(blobs.items()),
+            **head,
+        )
+        try:
+            self.asked = await self._store(write) or self.asked
+        except BaseException:
+            self._entries = {entry.seq: entry for entry in entries} | self._entries
+            self._announcements = announcements + self._announcements
+            self._graph_to_store = graph
+            raise
+        await self._services.announcer.tell(announcements)
+
+    async def _store(self, write: RunWrite) -> str | None:
+        """Make the write; return what is asked of the run's owner."""
+        if self._is_new:
+            async with self._creation:  # steps that begin the run together
+                if self._is_new:
+                    return await self._create(write)
+        return await self._services.storage.save(write)
+
+    async def _create(self, write: RunWrite) -> str | None:
+        head = {name: getattr(write, name) for name in _HEAD}
+        record = msgspec.structs.replace(self._record, **head)
+        try:
+            await self._services.storage.create(record, write.entries, write.blobs)
+        except asyncio.CancelledError:
+            self._unsure = True  # it may be made all the same
+            raise
+        except RunExistsError:
+            if not self._unsure or not await self._is_ours():
+                raise
+            self._is_new = False
+            return await self._services.storage.save(write)
+        self._is_new = False
+        return None
+
+    async def _is_ours(self) -> bool:
+        found = await self._services.storage.find(self._record.id)
+        return found is not None and found.owner == self._record.owner
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has, or may have, this run."""
+        return not self._is_new or self._unsure
+
+    def _step_on_record(self, *, release: bool) -> str | None:
+        if self.status.ended:
+            return None
+        return self.progress.current_step() if release else self._current
+
+    def keep_quiet(self) -> None:
+        """Forget what was to be announced: it could not be stored."""
+        self._announcements.clear()
+
+    def _enter(self, entry: JournalEntry) -> JournalEntry:
+        self.progress.add(entry)
+        self._entries[entry.seq] = entry
+        return entry
+
+    def _trace(self, kind: EventType, step: StepDefinition | None = None, **fields: Any) -> None:
+        if not self._services.announcer.traces:
+            return
+        if step is not None:
+            fields |= {"step_name": step.name, "step_index": step.index, "commit": step.commit}
+        event = TraceEvent(
+            type=kind,
+            timestamp=round(self._services.clock.now() * 1000),
+            workflow_id=self._record.id,
+            workflow_name=self._record.workflow,
+            **fields,
+        )
+        self._announcements.append(Announcement(event))
+
+    def _hook(self, hook: str, **fields: Any) -> None:
+        if self._services.announcer.hears(hook):
+            event = HookEvent(event=hook, run_id=self._record.id, workflow=self._record.workflow, **fields)
+            self._announcements.append(Announcement(None, event))
+
+
+def milliseconds(entry: JournalEntry) -> float:
+    """Return how long an entry lasted."""
+    return round(((entry.completed_at or 0.0) - (entry.started_at or 0.0)) * 1000, 3)
+
+
+def as_json(value: Any) -> str:
+    """Return a value of the engine's own as JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+def raw(text: str) -> msgspec.Raw:
+    """Return JSON text as a part of a trace event."""
+    return msgspec.Raw(text.encode())
+
+
+def as_object(texts: dict[str, str]) -> str:
+    """Return JSON texts by key as one JSON object."""
+    return "{" + ",".join(f"{as_json(key)}:{text}" for key, text in texts.items()) + "}"

@@ -1,0 +1,136 @@
+"""Controlling runs from outside: signals, pause, cancel, recovery, and waits that run out."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from flux_engine.arguments import Workflow, as_definition
+from flux_engine.codec import encode
+from flux_engine.custody import ask
+from flux_engine.deadlines import Deadline
+from flux_engine.definition import DataT, InputT, WorkflowDefinition
+from flux_engine.engine_parts import EngineParts
+from flux_engine.errors import FluxError
+from flux_engine.execution import RunStatus, WorkflowState
+from flux_engine.journal import waiting_of, workflow_state
+from flux_engine.large_values import read_journal
+from flux_engine.live_run import Request
+from flux_engine.plan import check_verdict, check_waits
+from flux_engine.result import FluxResult
+
+
+class RunControl(EngineParts):
+    """The part of ``FluxEngine`` that reaches into runs."""
+
+    async def signal(
+        self, workflow: Workflow[InputT, DataT], run_id: str, name: str, payload: Any = None
+    ) -> FluxResult[DataT]:
+        """Send a signal to the step that waits for it, and go on with the run.
+
+        The payload becomes the step's output and ``ctx.signals[name]``. A commit in doubt that is held
+        (``on_crash="hold"``) waits for a signal with the name of the step: ``"done"`` says that it was done,
+        ``"again"`` runs it again.
+
+        Raises:
+            SignalMismatchError: the run waits, but for signals of other names.
+            InvalidTransitionError: the run does not wait; a signal that was sent already is one such case.
+            RunBusyError: the run moves and does not wait for this signal yet; send it again later.
+            SerializationError: the payload cannot be stored.
+            RunNotFoundError, WorkflowMismatchError.
+        """
+        definition = as_definition(workflow)
+        text = encode(payload, root="payload")
+        await self.init()
+        in_hand = self._custody.in_hand(run_id)
+        if in_hand is not None:
+            run, task = in_hand
+            check_waits(run_id, run.status, run.waiting_signals(), name, in_hand=True)
+            check_verdict(run.progress, name, payload)
+            run.deliver(name, text)
+            await asyncio.wait([task])
+            return run.result()
+        async with self._custody.of(run_id):
+            record, progress = await self._custody.load(definition, run_id)
+            check_waits(run_id, record.status, progress.waiting_signals(), name)
+            check_verdict(progress, name, payload)
+            meta = {"resume": True, "fromStep": progress.waiting_signals()[name], "signal": name}
+            taken = await self._custody.take(definition, record, progress, meta=meta)
+            taken.deliver(name, text)
+            return await self._custody.drive(taken)
+
+    async def pause(self, run_id: str) -> WorkflowState:
+        """Stop a run before its next step; ``resume`` goes on with it.
+
+        Returns the run when it has stopped. A run in the hands of another process is asked to stop, and
+        returned as it is now. Raises ``RunNotFoundError``, and ``InvalidTransitionError`` when the run is
+        not moving.
+        """
+        return await self._stop(run_id, "pause", RunStatus.PAUSED)
+
+    async def cancel(self, run_id: str) -> WorkflowState:
+        """End a run: the step under way is cancelled, and nothing further is begun.
+
+        Returns the run when it has ended. A run in the hands of another process is asked to, and returned
+        as it is now. Raises ``RunNotFoundError``, and ``InvalidTransitionError`` when it has ended before.
+        """
+        return await self._stop(run_id, "cancel", RunStatus.CANCELLED)
+
+    async def _stop(self, run_id: str, request: Request, status: RunStatus) -> WorkflowState:
+        await self.init()
+        in_hand = self._custody.in_hand(run_id)
+        if in_hand is not None:
+            ask(*in_hand, request)
+            await asyncio.wait([in_hand[1]])
+        else:
+            await self._custody.stop(run_id, request, status)
+        record = await self._custody.find(run_id)
+        return workflow_state(record, await read_journal(self._storage, run_id))
+
+    async def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[str]:
+        """Take over the runs of these workflows whose owner is gone, and go on with them in the background.
+
+        Returns their ids. Suspended runs are watched again for the time-outs of their waits. ``close`` hands
+        back what is not done.
+        """
+        await self.init()
+        definitions = {found.name: found for found in map(as_definition, workflows)}
+        taken: list[str] = []
+        for name, definition in definitions.items():
+            for record in await self._custody.abandoned_runs(name):
+                taken += [record.id] if await self._go_on(definition, record.id) else []
+            for deadline in await self._custody.open_waits(definition):
+                self._deadlines.add(deadline)
+        return taken
+
+    async def _go_on(self, definition: WorkflowDefinition[Any, Any], run_id: str) -> bool:
+        """Take over an abandoned run in the background; return whether this engine got it."""
+        try:
+            async with self._custody.of(run_id):
+                record, progress = await self._custody.load(definition, run_id)
+                meta = {"resume": True, "fromStep": progress.current_step(), "recovered": True}
+                run = await self._custody.take(definition, record, progress, meta=meta)
+        except FluxError as error:
+            self._services.logger.warning(f"run {run_id} was not recovered: {error}")
+            return False
+        self._custody.drive_in_background(run)
+        return True
+
+    async def _expire(self, deadline: Deadline) -> None:
+        """Fail a step that has waited too long, unless its signal has come meanwhile."""
+        in_hand = self._custody.in_hand(deadline.run_id)
+        if in_hand is not None:
+            in_hand[0].expire(deadline.step)
+            return
+        try:
+            async with self._custody.of(deadline.run_id):
+                record, progress = await self._custody.load(deadline.definition, deadline.run_id)
+                waiting = waiting_of(progress.steps[deadline.step].last)
+                if waiting is None or waiting.until is None or waiting.until > self._clock.now():
+                    return
+                meta = {"resume": True, "fromStep": deadline.step, "expired": True}
+                run = await self._custody.take(deadline.definition, record, progress, meta=meta)
+                run.expire(deadline.step)
+        except FluxError as error:
+            self._services.logger.warning(f"the wait of run {deadline.run_id} could not be ended: {error}")
+            return
+        self._custody.drive_in_background(run)

@@ -1,0 +1,185 @@
+"""One step of a run in hand: its condition, its attempts, its waiting."""
+
+import inspect
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from msgspec import structs
+
+from flux_engine.attempt import Outcome, is_async, run_attempt
+from flux_engine.context import Context
+from flux_engine.data import RunData
+from flux_engine.definition import ENGINE_DEFAULT, StepDefinition
+from flux_engine.errors import DataConflictError, FatalError, SerializationError
+from flux_engine.journal import waiting_of
+from flux_engine.ledger import Ledger
+from flux_engine.merged_data import MergedData
+from flux_engine.services import Services
+from flux_engine.storage.base import JournalEntry
+from flux_engine.waiting import Sleep, Wait, Waiting
+
+
+class StepEnd(Enum):
+    """How a step came out of the engine's hands."""
+
+    DONE = auto()
+    FAILED = auto()
+    WAITS = auto()
+    LEFT = auto()  # the run stops before the step's next attempt
+
+
+class StepHost(Protocol):
+    """What running a step asks of its run."""
+
+    services: Services
+    ledger: Ledger
+    merged: MergedData
+
+    @property
+    def halting(self) -> bool:
+        """Whether nothing new is to be begun."""
+        ...
+
+    @property
+    def shape(self) -> Any:
+        """How data is given to handlers."""
+        ...
+
+    def watch(self, step: str, until: float) -> None:
+        """Have the step fail when it still waits for its signal at that time."""
+        ...
+
+    def context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[Any, Any]:
+        """Return the context for one attempt."""
+        ...
+
+
+class StepRun:
+    """Takes one step as far as it goes. ``resting`` is true while it only waits for time to pass."""
+
+    def __init__(self, host: StepHost, step: StepDefinition) -> None:
+        self.resting = False
+        self._host = host
+        self._step = step
+        self._ledger = host.ledger
+        self._progress = host.ledger.progress.steps[step.name]
+
+    async def take(self) -> StepEnd:
+        """Run the step, or go on with its waiting."""
+        waiting = waiting_of(self._progress.last)
+        if waiting is not None:
+            return await self._go_on_waiting(waiting)
+        data = self._host.merged.begin(self._step.name)
+        try:
+            wanted = await self._condition(data)
+        except Exception as error:  # noqa: BLE001 - a condition is the user's code
+            self._host.merged.leave(self._step.name)
+            self._ledger.refuse(self._step, "its condition raised", error)
+            return StepEnd.FAILED
+        if not wanted:
+            self._host.merged.leave(self._step.name)
+            self._ledger.skip(self._step, "when false")
+            return StepEnd.DONE
+        return await self._attempts(data)
+
+    async def _condition(self, data: RunData) -> bool:
+        """Ask the step's ``when``. What it changes in the data is dropped."""
+        if self._step.when is None:
+            return True
+        if is_async(self._step.when):
+            await self._ledger.commit()
+        answer = self._step.when(self._host.context(self._step, data, self._progress.attempts + 1))
+        return bool(await answer if inspect.isawaitable(answer) else answer)
+
+    async def _attempts(self, data: RunData) -> StepEnd:
+        services = self._host.services
+        step = self._step
+        retries: Any = services.default_retries if step.retries is ENGINE_DEFAULT else step.retries
+        timeout: Any = services.default_timeout if step.timeout is ENGINE_DEFAULT else step.timeout
+        retry = 0
+        while True:
+            entry = self._ledger.start_attempt(step, retry, retries)
+            await self._ledger.commit()
+            ctx = self._host.context(step, data, entry.attempt)
+            outcome = self._checked(
+                await run_attempt(step, ctx, shape=self._host.shape, data=data, timeout=timeout)
+            )
+            if outcome.error is None:
+                return await self._succeed(entry, outcome, retry)
+            delay, outcome = self._delay(outcome, retry, retries)
+            self._ledger.fail_attempt(step, entry, outcome, retry=retry, retries=retries, delay=delay)
+            if delay is None:
+                self._host.merged.leave(step.name)
+                return StepEnd.FAILED
+            await self._ledger.commit()
+            await self._rest(delay)
+            if self._host.halting:
+                self._host.merged.leave(step.name)
+                return StepEnd.LEFT
+            retry += 1
+
+    def _delay(self, outcome: Outcome, retry: int, retries: int) -> tuple[float | None, Outcome]:
+        """Return the back-off before the next attempt, ``None`` for no further attempt."""
+        if outcome.error is None or retry >= retries or not _may_retry(self._step, outcome.error):
+            return None, outcome
+        try:
+            return self._step.backoff.delay(retry + 1), outcome
+        except Exception as error:  # noqa: BLE001 - a back-off can be the user's code
+            error.__cause__ = outcome.error
+            return None, structs.replace(outcome, error=error)
+
+    def _checked(self, outcome: Outcome) -> Outcome:
+        if outcome.error is None:
+            try:
+                self._host.merged.check(self._step.name, outcome.delta)
+            except DataConflictError as error:
+                return Outcome(error=error, delta=outcome.delta)
+        return outcome
+
+    async def _succeed(self, entry: JournalEntry, outcome: Outcome, retry: int) -> StepEnd:
+        if outcome.waits_for is None:
+            self._merge(outcome)
+            self._ledger.complete_attempt(self._step, entry, outcome, retry)
+            return StepEnd.DONE
+        waiting = self._waiting(outcome.waits_for)
+        self._host.merged.leave(self._step.name)
+        self._ledger.suspend_attempt(self._step, entry, outcome, waiting)
+        await self._ledger.commit()
+        return await self._go_on_waiting(waiting)
+
+    def _merge(self, outcome: Outcome) -> None:
+        last = self._progress.ordinal is None or self._progress.ordinal >= self._ledger.progress.last_ordinal
+        self._host.merged.end(self._step.name, outcome.delta, outcome.values, last=last)
+
+    def _waiting(self, asked: Wait | Sleep) -> Waiting:
+        now = self._host.services.clock.now()
+        if isinstance(asked, Sleep):
+            return Waiting(until=now + asked.seconds)
+        return Waiting(signal=asked.signal, until=None if asked.timeout is None else now + asked.timeout)
+
+    async def _go_on_waiting(self, waiting: Waiting) -> StepEnd:
+        """Wait out a timer; a signal is waited for by the run."""
+        if waiting.signal is not None:
+            if waiting.until is not None:
+                self._host.watch(self._step.name, waiting.until)
+            return StepEnd.WAITS
+        left = (waiting.until or 0.0) - self._host.services.clock.now()
+        await self._rest(left)
+        if self._host.halting:
+            return StepEnd.LEFT
+        self._ledger.wake(self._step)
+        return StepEnd.DONE
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        self.resting = True
+        try:
+            await self._host.services.clock.sleep(seconds)
+        finally:
+            self.resting = False
+
+
+def _may_retry(step: StepDefinition, error: BaseException) -> bool:
+    given_up = FatalError | SerializationError | DataConflictError
+    return isinstance(error, step.retry_on) and not isinstance(error, given_up)
