@@ -84,7 +84,8 @@ class RunControl(EngineParts):
         else:
             await self._custody.stop(run_id, request, status)
         record = await self._custody.find(run_id)
-        return workflow_state(record, await read_journal(self._storage, run_id))
+        entries = await read_journal(self._storage, run_id)
+        return workflow_state(record, entries, now=self._clock.now())
 
     async def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[str]:
         """Take over the runs of these workflows whose owner is gone, and go on with them in the background.

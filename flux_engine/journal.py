@@ -350,9 +350,16 @@ def decode_error(text: str | None) -> ErrorInfo | None:
 
 
 def workflow_state(
-    record: RunRecord, entries: Iterable[JournalEntry], *, decode: Decode = decode_plain
+    record: RunRecord,
+    entries: Iterable[JournalEntry],
+    *,
+    decode: Decode = decode_plain,
+    now: float | None = None,
 ) -> WorkflowState:
-    """Return the whole run as a value. Values of classes that are not loaded come as plain dicts."""
+    """Return the whole run as a value. Values of classes that are not loaded come as plain dicts.
+
+    ``now`` (seconds since the epoch) tells leases of other hosts that have ended.
+    """
     progress = progress_of(record, entries)
     return WorkflowState(
         id=record.id,
@@ -367,10 +374,12 @@ def workflow_state(
         completed_at=as_datetime(record.completed_at),
         current_step=record.current_step,
         error=decode_error(record.error),
-        interrupted=is_interrupted(record.status, record.owner),
+        interrupted=is_interrupted(record.status, record.owner, record.lease_until, now),
     )
 
 
-def is_interrupted(status: RunStatus, owner: str | None) -> bool:
+def is_interrupted(
+    status: RunStatus, owner: str | None, lease_until: float | None = None, now: float | None = None
+) -> bool:
     """Say whether a run was left in the middle: it counts as running and nobody has it in hand."""
-    return status is RunStatus.RUNNING and abandoned(owner)
+    return status is RunStatus.RUNNING and abandoned(owner, lease_until, now)

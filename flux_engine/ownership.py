@@ -53,12 +53,18 @@ def is_gone(owner: Owner) -> bool:
     return identity is None or owner.started not in ("", identity)
 
 
-def abandoned(owner_text: str | None) -> bool:
-    """Say whether a run with this owner column is in nobody's hands."""
-    if owner_text is None:
+def abandoned(owner_text: str | None, lease_until: float | None = None, now: float | None = None) -> bool:
+    """Say whether a run with these columns is in nobody's hands.
+
+    The lease counts for owners on other hosts, of which nothing else is known. ``lease_until`` and ``now``
+    are seconds since the epoch.
+    """
+    owner = None if owner_text is None else decode_owner(owner_text)
+    if owner is None or is_gone(owner):
         return True
-    owner = decode_owner(owner_text)
-    return owner is None or is_gone(owner)
+    if owner.host == this_host() or lease_until is None or now is None:
+        return False
+    return lease_until < now
 
 
 @functools.cache

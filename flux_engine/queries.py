@@ -22,7 +22,8 @@ class RunQueries(EngineParts):
         """
         await self.init()
         record = await self._custody.find(run_id)
-        return workflow_state(record, await read_journal(self._storage, run_id))
+        entries = await read_journal(self._storage, run_id)
+        return workflow_state(record, entries, now=self._clock.now())
 
     async def list(
         self,
@@ -68,7 +69,7 @@ class RunQueries(EngineParts):
                 completed_at=as_datetime(row.completed_at),
                 current_step=row.current_step,
                 error=row.error,
-                interrupted=is_interrupted(row.status, row.owner),
+                interrupted=is_interrupted(row.status, row.owner, row.lease_until, self._clock.now()),
             )
             for row in rows
         ]

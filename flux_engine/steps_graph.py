@@ -121,7 +121,7 @@ class Schedule:
 
 
 def _open_before(after: After, step: str, done: set[str]) -> Sequence[str]:
-    """Return the steps to run before ``step``: its predecessors, and what stands behind those that are done."""
+    """Return the steps to run before ``step``: its predecessors, or those behind the ones that are done."""
     if not any(name in done for name in after[step]):
         return after[step]
     found: dict[str, None] = {}

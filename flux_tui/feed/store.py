@@ -1,6 +1,7 @@
 """Reads the runs of a store, which other processes write, without ever failing into the dashboard."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -138,7 +139,7 @@ class StoreFeed:
     def _views(self, rows: Iterable[RunRow]) -> list[RunRowView]:
         views = []
         for row in rows:
-            interrupted = is_interrupted(row.status, row.owner)
+            interrupted = is_interrupted(row.status, row.owner, row.lease_until, time.time())
             if row.status is RunStatus.RUNNING and row.owner is not None:
                 self._owners[row.owner] = interrupted
             views.append(_view(row, interrupted=interrupted))

@@ -278,13 +278,18 @@ def test_ownership_survives_the_reuse_of_a_pid():
     """A process with the same pid but another start is not the owner."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    from flux_engine.ownership import is_gone, this_owner  # noqa: PLC0415
+    from flux_engine.ownership import abandoned, is_gone, this_owner  # noqa: PLC0415
 
     mine = this_owner()
     assert not is_gone(mine)
     assert is_gone(replace(mine, started="another:1"))
     assert not is_gone(replace(mine, host="elsewhere", pid=1, started="x"))
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
     assert is_gone(replace(mine, pid=child.pid))
+    elsewhere = replace(mine, host="elsewhere").encode()
+    assert abandoned(elsewhere, lease_until=10, now=11)
+    assert not abandoned(elsewhere, lease_until=10, now=9)
+    assert not abandoned(mine.encode(), lease_until=10, now=11)
+    assert abandoned(None)
     assert os.getpid() == mine.pid
