@@ -101,6 +101,7 @@ class _Runner:
             map(Path, load.paths),
             root=Path(self._config.root),
             skip=map(Path, load.skip),
+            owners={name: Path(path) for name, path in load.owners.items()},
             recording=self._capture.recording,
             announce=self._announce,
         )

@@ -16,6 +16,7 @@ from flux_tui.runner.tail import Tail
 LONGEST_LINE = 64 * 1024 * 1024
 OBITUARY_CHARACTERS = 8_192
 LAST_WORDS_SECONDS = 0.3
+SILENCE_SECONDS = 1.0
 
 
 class RunnerListener(Protocol):
@@ -145,6 +146,14 @@ class _Pipes(asyncio.SubprocessProtocol):
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
         self._open.discard(fd)
         self._finish_if_over()
+        if fd == 1:
+            asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._end_silence)
+
+    def _end_silence(self) -> None:
+        """Kill a process that lives on after it has closed the pipe it reports through."""
+        if self._runner is not None and self._transport is not None and not self.gone.done():
+            self.tail.add("\nUser code closed the pipe that the runner reports through.\n")
+            self._runner.kill()
 
     def process_exited(self) -> None:
         # A subprocess of a handler may hold the pipes open for as long as it likes.

@@ -4,7 +4,7 @@ import ast
 import contextlib
 import linecache
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,8 +57,26 @@ def without_imported(modules: Mapping[Path, list[Definition]]) -> dict[Path, lis
     }
 
 
-def collect(modules: Mapping[Path, list[Definition]]) -> dict[Path, Collected]:
-    """Describe the workflows of all modules. A name that is taken already is the later one's problem."""
+def keepers_of(
+    owners: Mapping[str, Path], modules: Mapping[Path, list[Definition]], broken: Collection[Path]
+) -> dict[str, Path]:
+    """Return the modules that keep a workflow's name, of those that defined it before: the ``owners``.
+
+    It is kept by one that still defines it, and by a ``broken`` one, which may do so again once it is mended.
+    """
+    return {
+        name: path
+        for name, path in owners.items()
+        if path in broken or any(entry.workflow.name == name for entry in modules.get(path, ()))
+    }
+
+
+def collect(modules: Mapping[Path, list[Definition]], keepers: Mapping[str, Path]) -> dict[Path, Collected]:
+    """Describe the workflows of all modules.
+
+    A name that several modules define belongs to its keeper, else to the first of them, and is a problem
+    of the others.
+    """
     taken: dict[str, tuple[Definition, dict[str, Any]]] = {}
     result = {}
     for path, definitions in modules.items():
@@ -71,10 +89,14 @@ def collect(modules: Mapping[Path, list[Definition]]) -> dict[Path, Collected]:
                 problems.append(_located(problem_of(error, path), definition))
                 continue
             name = definition.workflow.name
+            keeper = keepers.get(name, path)
+            if keeper != path:
+                problems.append(_defined_twice(name, _place_in(keeper, name, modules), definition))
+                continue
             if name in taken:
                 first, first_description = taken[name]
                 if first.path != path or first_description != description:  # a builder beside what it built
-                    problems.append(_defined_twice(name, first, definition))
+                    problems.append(_defined_twice(name, _where(first), definition))
                 continue
             taken[name] = (definition, description)
             info = WorkflowInfo(name=name, variable=definition.variable, description=description)
@@ -114,15 +136,20 @@ def _located(problem: Problem, definition: Definition) -> Problem:
     )
 
 
-def _defined_twice(name: str, first: Definition, second: Definition) -> Problem:
+def _defined_twice(name: str, first: str, second: Definition) -> Problem:
     return _located(
         Problem(
             kind="DefinitionError",
-            message=f"There are two workflows named {name!r}: {_where(first)} and {_where(second)}. "
+            message=f"There are two workflows named {name!r}: {first} and {_where(second)}. "
             "Runs are told apart by this name: give one of them another.",
         ),
         second,
     )
+
+
+def _place_in(keeper: Path, name: str, modules: Mapping[Path, list[Definition]]) -> str:
+    found = next((entry for entry in modules.get(keeper, ()) if entry.workflow.name == name), None)
+    return f"the last good one of {keeper}" if found is None else _where(found)
 
 
 def _where(definition: Definition) -> str:

@@ -25,20 +25,23 @@ class ModuleName(NamedTuple):
 
 
 def find_modules(paths: Iterable[Path]) -> Iterator[Path | Unreadable]:
-    """Yield the workflow modules of the paths, each once, in order.
+    """Yield the workflow modules of the paths, each once, in order; rather itself than a link to it.
 
     A file that is given is a module whatever is in it. A folder is searched, hidden folders, virtual
     environments and caches excepted: a file whose text mentions ``flux_engine`` is a module; test
     files are not. What cannot be read is yielded as ``Unreadable``.
     """
-    seen: set[Path] = set()
+    found: dict[str, Path | Unreadable] = {}
+    links: list[Path] = []
     for path in paths:
-        found = _in_folder(path) if is_folder(path) else _given(path)
-        for item in found:
-            key = (item.path if isinstance(item, Unreadable) else item).resolve()
-            if key not in seen:
-                seen.add(key)
-                yield item
+        for item in _in_folder(path) if is_folder(path) else _given(path):
+            if isinstance(item, Path) and item.is_symlink():
+                links.append(item)
+            else:
+                found.setdefault(os.path.realpath(item if isinstance(item, Path) else item.path), item)
+    for link in links:
+        found.setdefault(os.path.realpath(link), link)
+    yield from found.values()
 
 
 def source_folders(path: Path) -> list[Path]:

@@ -5,16 +5,25 @@ import importlib
 import io
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 
 from msgspec import Struct
 
-from flux_tui.runner.collect import Collected, Definition, Workflow, collect, without_imported, workflows_of
+from flux_tui.runner.collect import (
+    Collected,
+    Definition,
+    Workflow,
+    collect,
+    keepers_of,
+    without_imported,
+    workflows_of,
+)
 from flux_tui.runner.discovery import Unreadable, find_modules, is_file, is_taken, module_name, name_within
 from flux_tui.runner.messages import ModuleInfo, Problem
+from flux_tui.runner.neighbours import check_neighbours
 from flux_tui.runner.problems import problem_of, read_source, user_frames
 from flux_tui.runner.sources import import_file, is_project_source, pin_sources, project_files, same_file
 from flux_tui.runner.tail import Tail
@@ -52,13 +61,15 @@ def load_modules(
     *,
     root: Path,
     skip: Iterable[Path] = (),
+    owners: Mapping[str, Path] | None = None,
     recording: Recording = redirected_output,
     announce: Callable[[Path], None] = lambda _: None,
 ) -> LoadedModules:
     """Find and import the modules below ``paths`` and collect their workflows.
 
     Nothing that a module does on import is raised. ``root`` is the project folder: it is importable.
-    ``skip`` are modules to leave out; ``announce`` is told of each module before its import.
+    ``skip`` are modules to leave out; ``announce`` is told of each module before its import. ``owners`` are
+    the modules that defined workflows the last time: they keep the names against others.
     """
     importable(root)
     skipped = {path.absolute() for path in skip}
@@ -69,7 +80,9 @@ def load_modules(
         elif found not in skipped:
             announce(found)
             imports.append(_import(found, root, recording))
-    collected = collect(without_imported({entry.path: entry.definitions for entry in imports}))
+    definitions = without_imported({entry.path: entry.definitions for entry in imports})
+    broken = skipped | {entry.path for entry in imports if entry.problem is not None}
+    collected = collect(definitions, keepers_of(owners or {}, definitions, broken))
     files = project_files() | {Path(file) for entry in imports for file in entry.files}
     pin_sources(files)
     return LoadedModules(
@@ -89,7 +102,7 @@ def importable(folder: Path) -> None:
 
 def import_path(path: Path, root: Path) -> ModuleType:
     """Import one file under the name that it would have in the project; whatever it raises goes through."""
-    read_source(path)  # fails with the place of a byte that cannot be decoded
+    source = read_source(path)  # fails with the place of a byte that cannot be decoded
     name, folder = module_name(path)
     importable(folder)
     if is_taken(name):
@@ -99,6 +112,7 @@ def import_path(path: Path, root: Path) -> ModuleType:
         if same_file(module.__file__, path):
             return module
         return import_file(name_within(path, root), path)
+    check_neighbours(path, source)
     other = getattr(sys.modules.get(name), "__file__", None)
     if name in sys.modules and not same_file(other, path):
         name = name_within(path, root)

@@ -26,11 +26,13 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
 class Load(Message, frozen=True, kw_only=True):
     """Import the workflow modules. Sent once: a runner loads the user's code a single time.
 
-    ``skip`` are modules that must not be imported, because they ended a runner when it tried.
+    ``skip`` are modules that must not be imported, because they ended a runner when it tried. ``owners``
+    has, by workflow, the module that defined it last: another one must not take the name from it.
     """
 
     paths: list[str]
     skip: list[str] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
 
 
 class Run(Message, frozen=True, kw_only=True):
@@ -43,7 +45,10 @@ class Run(Message, frozen=True, kw_only=True):
 
 
 class Retry(Message, frozen=True, kw_only=True):
-    """Retry a run from a step; answered like ``Run``. ``data`` is merged over the restored data."""
+    """Retry a run from a step; answered like ``Run``.
+
+    ``data`` is merged over the restored data; values that JSON has not are in the tagged form of the codec.
+    """
 
     request: int
     workflow: str

@@ -210,7 +210,7 @@ class RunnerPool:
             self._loaded = asyncio.get_running_loop().create_future()
             member.turn(Role.LOADING)
             paths, skip = list(self._config.paths), list(self._crashing)
-            member.process.send(Load(paths=paths, skip=skip))
+            member.process.send(Load(paths=paths, skip=skip, owners=self._routes.owners))
             if member.process.has_ended:
                 self._end_load(member, None)
             loaded = await self._outcome(member, self._loaded)

@@ -29,6 +29,11 @@ class Routes:
         """The workflows that can be run."""
         return tuple(sorted(self._table))
 
+    @property
+    def owners(self) -> dict[str, str]:
+        """The path of the module that defines each workflow."""
+        return {name: route.path for name, route in self._table.items()}
+
     def runner_of(self, workflow: str) -> RunnerProcess | None:
         """Return the runner to give a run to."""
         route = self._table.get(workflow)

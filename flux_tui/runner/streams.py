@@ -1,6 +1,7 @@
 """Putting a ``Capture`` in the place of this process's standard streams, logging and warnings."""
 
 import codecs
+import contextlib
 import io
 import logging
 import os
@@ -82,24 +83,25 @@ class CapturedDescriptor:
         self._name = name
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._lock = threading.Lock()
-        self.reader, writer = os.pipe()
+        self._descriptor = descriptor
+        self.reader, self._writer = os.pipe()
         os.set_blocking(self.reader, False)
-        os.dup2(writer, descriptor)
-        os.close(writer)
+        os.dup2(self._writer, descriptor)
 
-    def pump(self, limit: int = CHUNK * 16) -> bool:
-        """Hand over what is in the pipe, without waiting; return whether more may come."""
-        with self._lock:
-            while limit > 0:
-                try:
-                    data = os.read(self.reader, CHUNK)
-                except BlockingIOError:
-                    return True
-                if not data:
-                    return False
+    def reopen(self) -> None:
+        """Undo that user code has closed the descriptor, before a file of others gets its number."""
+        try:
+            os.fstat(self._descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):  # it has closed the pipe too: the runner is about to be lost
+                os.dup2(self._writer, self._descriptor)
+
+    def pump(self, limit: int = CHUNK * 16) -> None:
+        """Hand over what is in the pipe, without waiting, up to ``limit`` bytes."""
+        with self._lock, contextlib.suppress(BlockingIOError):
+            while limit > 0 and (data := os.read(self.reader, CHUNK)):
                 limit -= len(data)
                 self._capture.write_from_outside(self._name, self._decoder.decode(data))
-            return True
 
     def fresh_lock(self) -> None:
         """Forget who holds the lock: in a forked child that thread does not exist."""
@@ -127,13 +129,14 @@ def capture_descriptors(capture: Capture) -> Callable[[], None]:
 
     def pump() -> None:
         for pipe in pipes:
+            pipe.reopen()
             pipe.pump()
 
     def read() -> None:
-        open_pipes = pipes
-        while open_pipes:
-            select.select([pipe.reader for pipe in open_pipes], [], [])
-            open_pipes = [pipe for pipe in open_pipes if pipe.pump()]
+        while True:
+            select.select([pipe.reader for pipe in pipes], [], [])
+            for pipe in pipes:
+                pipe.pump()
 
     def fresh_locks() -> None:
         for pipe in pipes:

@@ -153,7 +153,8 @@ async def test_a_killed_writer_leaves_whole_writes(path: Path) -> None:
     while reported < 30:
         reported = int(process.stdout.readline())
     process.kill()
-    rest, _ = process.communicate()
+    rest = process.stdout.read()  # communicate() would pass over what readline() has read ahead
+    process.communicate()
     reported = max([reported, *map(int, rest.split("\n")[:-1])])
 
     storage = SQLiteStorage(path)

@@ -74,6 +74,37 @@ def test_workflows_of_a_folder_are_found_with_their_variables(tmp_path: Path) ->
     assert set(loaded.workflows) == {"orders", "reports"}
 
 
+def test_a_file_is_loaded_where_it_is_and_not_where_links_to_it_are(tmp_path: Path) -> None:
+    """Its neighbours are there. A link that leads out of the folder is a module; one to itself is told."""
+    real = write(tmp_path, "shop/orders.py", "import prices\n" + flow("orders"))
+    write(tmp_path, "shop/prices.py", "")
+    (tmp_path / "a_link.py").symlink_to(real)
+    (tmp_path / "project").mkdir()
+    outward = tmp_path / "project" / "link.py"
+    outward.symlink_to(write(tmp_path, "elsewhere/reports.py", flow("reports")))
+    loop = tmp_path / "loop.py"
+    loop.symlink_to(loop)
+    found = list(find_modules([tmp_path / "shop", tmp_path / "a_link.py", outward.parent]))
+    assert found == [real, outward]
+    problem = only(load(loop, root=tmp_path)).problem
+    assert problem is not None
+    assert "symbolic links" in problem.message
+
+
+def test_a_neighbour_of_another_folder_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    """Of two modules of one name that no package tells apart Python has one: the second folder is told."""
+    for folder in ("one", "two"):
+        write(tmp_path, f"{folder}/prices.py", f"PRICE = '{folder}'")
+        write(tmp_path, f"{folder}/flow_{folder}.py", flow(folder) + "from prices import PRICE\n")
+        write(tmp_path, f"{folder}/alone_{folder}.py", flow(f"alone_{folder}"))
+    loaded = load(tmp_path, root=tmp_path)
+    assert set(loaded.workflows) == {"one", "alone_one", "alone_two"}
+    [problem] = [module.problem for module in loaded.modules if module.problem]
+    assert problem.file == str(tmp_path / "two/flow_two.py")
+    assert str(tmp_path / "one/prices.py") in problem.message
+    assert "from . import prices" in problem.message
+
+
 def test_a_module_without_workflows_is_no_problem(tmp_path: Path) -> None:
     """A file that only mentions the engine is listed, empty."""
     module = only(load(write(tmp_path, "a.py", "import flux_engine"), root=tmp_path))
