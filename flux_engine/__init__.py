@@ -52,8 +52,11 @@ from flux_engine.execution import (
     WaitsFor,
     WorkflowState,
 )
+from flux_engine.gravito import ImportReport, import_gravito
 from flux_engine.hooks import HookEvent, Hooks
 from flux_engine.logger import FluxConsoleLogger, FluxLogger, FluxSilentLogger
+from flux_engine.profiler import Profile, StepProfile, profile, profile_sync
+from flux_engine.replay_report import ReplayReport, StepDifference
 from flux_engine.result import FluxResult
 from flux_engine.retry import Backoff, exponential, fixed, none
 from flux_engine.storage.base import WorkflowStorage
@@ -89,6 +92,7 @@ __all__ = [
     "Frame",
     "HookEvent",
     "Hooks",
+    "ImportReport",
     "InvalidInputError",
     "InvalidTransitionError",
     "JsonFileTraceSink",
@@ -96,7 +100,9 @@ __all__ = [
     "MemoryStorage",
     "MultiTraceSink",
     "OwnershipLostError",
+    "Profile",
     "RepeatedCommit",
+    "ReplayReport",
     "RetryPlan",
     "RunBusyError",
     "RunExistsError",
@@ -108,8 +114,10 @@ __all__ = [
     "SerializationError",
     "SignalMismatchError",
     "StepDefinition",
+    "StepDifference",
     "StepHistory",
     "StepNotFoundError",
+    "StepProfile",
     "StepStatus",
     "StepTimeoutError",
     "StorageError",
@@ -127,7 +135,10 @@ __all__ = [
     "create_workflow",
     "exponential",
     "fixed",
+    "import_gravito",
     "none",
+    "profile",
+    "profile_sync",
     "read_events",
     "sleep",
     "wait",

@@ -41,7 +41,7 @@ class RunControl(EngineParts):
         definition = as_definition(workflow)
         text = encode(payload, root="payload")
         await self.init()
-        in_hand = self._custody.in_hand(run_id)
+        in_hand = await self._custody.in_motion(run_id)
         if in_hand is not None:
             run, task = in_hand
             check_waits(run_id, run.status, run.waiting_signals(), name, in_hand=True)
@@ -77,7 +77,7 @@ class RunControl(EngineParts):
 
     async def _stop(self, run_id: str, request: Request, status: RunStatus) -> WorkflowState:
         await self.init()
-        in_hand = self._custody.in_hand(run_id)
+        in_hand = await self._custody.in_motion(run_id)
         if in_hand is not None:
             ask(*in_hand, request)
             await asyncio.wait([in_hand[1]])
@@ -118,7 +118,7 @@ class RunControl(EngineParts):
 
     async def _expire(self, deadline: Deadline) -> None:
         """Fail a step that has waited too long, unless its signal has come meanwhile."""
-        in_hand = self._custody.in_hand(deadline.run_id)
+        in_hand = await self._custody.in_motion(deadline.run_id)
         if in_hand is not None:
             in_hand[0].expire(deadline.step)
             return

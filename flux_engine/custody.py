@@ -66,6 +66,13 @@ class Custody:
         """Return a run that this engine drives at the moment, and its task."""
         return self._driven.get(run_id)
 
+    async def in_motion(self, run_id: str) -> tuple[LiveRun[Any, Any], asyncio.Task[Any]] | None:
+        """Return a run that this engine drives and that can be reached into; await one that is concluding."""
+        while (found := self._driven.get(run_id)) is not None and found[0].concluding:
+            await asyncio.wait([found[1]])
+            await asyncio.sleep(0)  # whoever drives it takes note of its end
+        return found
+
     def check_unused(self, run_id: str) -> None:
         """Raise ``RunExistsError`` when this engine has a run of this id in hand, stored or not yet."""
         if run_id in self._taken or run_id in self._driven:

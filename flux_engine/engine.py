@@ -21,13 +21,14 @@ from flux_engine.execution import RetryPlan, RunStatus
 from flux_engine.journal import RetryDetail, stored_steps
 from flux_engine.plan import check_unchanged, copy_before, first_open_step, plan_retry
 from flux_engine.queries import RunQueries
+from flux_engine.replay import RunReplay
 from flux_engine.result import FluxResult
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 
 Scope = Literal["downstream", "only"]
 
 
-class FluxEngine(RunControl, RunQueries):
+class FluxEngine(RunControl, RunQueries, RunReplay):
     """Runs workflows and keeps what they do.
 
     Args:

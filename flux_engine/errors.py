@@ -19,6 +19,7 @@ Each message says what was expected, what was found and what to do next.
     ├── WorkflowFailedError        a failed result, raised by ``raise_for_status``
     ├── SerializationError         a value that cannot be stored
     ├── UnknownTypeError           a stored value whose class is not loaded
+    ├── TransactionError           ctx.tx where there is none, or used as it must not be
     ├── StepTimeoutError           an attempt that ran longer than its time-out
     ├── FatalError                 raised by handlers: do not try this step again
     └── StorageError               the store cannot be read or written
@@ -112,6 +113,10 @@ class SerializationError(FluxError):
 
 class UnknownTypeError(FluxError):
     """A stored value whose class is not among the modules loaded in this process."""
+
+
+class TransactionError(FluxError):
+    """``ctx.tx`` was used where there is none, after its end, or for what handlers may not do there."""
 
 
 class StepTimeoutError(FluxError, TimeoutError):

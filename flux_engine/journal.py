@@ -94,9 +94,12 @@ class StepProgress:
 
 
 class Progress:
-    """Where a run stands, kept up to date by ``add``."""
+    """Where a run stands, kept up to date by ``add``.
 
-    __slots__ = ("after", "last_ordinal", "last_seq", "signals", "steps")
+    ``compensating`` says that the entry that came last is about what is taken back.
+    """
+
+    __slots__ = ("after", "compensating", "last_ordinal", "last_seq", "signals", "steps")
 
     def __init__(self, steps: Iterable[StoredStep]) -> None:
         self.steps: dict[str, StepProgress] = {}
@@ -107,10 +110,12 @@ class Progress:
         self.signals: dict[str, str] = {}
         self.last_seq = 0
         self.last_ordinal = 0
+        self.compensating = False
 
     def add(self, entry: JournalEntry) -> None:
         """Take in one entry, or the new form of the entry with its ``seq``."""
         self.last_seq = max(self.last_seq, entry.seq)
+        self.compensating = entry.kind is EntryKind.COMPENSATION
         if entry.kind is EntryKind.RETRY:
             self._restart(entry)
         elif entry.kind is EntryKind.SIGNAL:

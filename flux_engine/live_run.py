@@ -22,7 +22,7 @@ from flux_engine.merged_data import MergedData
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
 from flux_engine.step_logger import StepLogger
-from flux_engine.step_run import StepEnd, StepRun
+from flux_engine.step_run import StepEnd, StepRun, wake
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import JournalEntry, RunRecord
 
@@ -56,6 +56,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._only = only
         self._request: Request | None = None
         self._failed = False
+        self._concluding = False
         self._in_flight: dict[str, StepRun] = {}
         self._news = asyncio.Event()
         self._schedule = Schedule({}, done=())
@@ -86,6 +87,11 @@ class LiveRun(Generic[InputT, DataT]):
     def resting(self) -> bool:
         """Whether all it does is let time pass, so that stopping it loses nothing."""
         return bool(self._in_flight) and all(step.resting for step in self._in_flight.values())
+
+    @property
+    def concluding(self) -> bool:
+        """Whether it has stopped moving and only has to say so: too late to reach into it."""
+        return self._concluding
 
     def history(self) -> tuple[StepHistory, ...]:
         """Return an entry for each step."""
@@ -126,6 +132,8 @@ class LiveRun(Generic[InputT, DataT]):
 
     def start(self, meta: dict[str, Any] | None = None, entry: JournalEntry | None = None) -> None:
         """Enter the start of the run, or that it goes on, with the journal entry that sent it back."""
+        if self.status is RunStatus.RUNNING and self.progress.compensating and entry is None:
+            self._failed = any(step.status is StepStatus.FAILED for step in self.progress.steps.values())
         held = [step.name for step in self._definition.steps if step.on_crash == "hold"]
         self.ledger.start(meta, entry, hold=held if entry is None else ())
         self.merged = MergedData(self.progress)
@@ -151,7 +159,7 @@ class LiveRun(Generic[InputT, DataT]):
             self._schedule.again(name)
         else:
             self.ledger.receive(step, signal, payload)
-            self._schedule.end(name)
+            self._note(name, wake(self, step, payload))
         self._news.set()
 
     def expire(self, step: str) -> None:
@@ -169,6 +177,7 @@ class LiveRun(Generic[InputT, DataT]):
         """
         try:
             await self._advance()
+            self._concluding = True
             await self._conclude()
         except asyncio.CancelledError:
             if self._asked == "cancel":

@@ -69,6 +69,19 @@ class MergedData:
                 self._merged = self._merged.copy()
             self._merged.apply(delta, values)
 
+    def wake(self, step: str, delta: Delta) -> None:
+        """Merge what a step had changed before it waited.
+
+        Raises ``DataConflictError`` when a step that ran meanwhile changed one of the same keys.
+        """
+        self._meanwhile[step] = self._hidden_from(step)
+        try:
+            self.check(step, delta)
+        except DataConflictError:
+            self.leave(step)
+            raise
+        self.end(step, delta, {}, last=False)
+
     def leave(self, step: str) -> None:
         """Forget a step that ended without a result."""
         self._meanwhile.pop(step, None)

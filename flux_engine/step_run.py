@@ -8,7 +8,7 @@ from msgspec import structs
 
 from flux_engine.attempt import Outcome, is_async, run_attempt
 from flux_engine.context import Context
-from flux_engine.data import RunData
+from flux_engine.data import RunData, decode_delta
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition
 from flux_engine.errors import DataConflictError, FatalError, SerializationError
 from flux_engine.journal import waiting_of
@@ -167,8 +167,7 @@ class StepRun:
         await self._rest(left)
         if self._host.halting:
             return StepEnd.LEFT
-        self._ledger.wake(self._step)
-        return StepEnd.DONE
+        return wake(self._host, self._step)
 
     async def _rest(self, seconds: float) -> None:
         if seconds <= 0:
@@ -178,6 +177,18 @@ class StepRun:
             await self._host.services.clock.sleep(seconds)
         finally:
             self.resting = False
+
+
+def wake(host: StepHost, step: StepDefinition, output: str | None = None) -> StepEnd:
+    """End the wait of a step: what it had changed counts now, unless that is in conflict."""
+    last = host.ledger.progress.steps[step.name].last
+    try:
+        host.merged.wake(step.name, decode_delta(None if last is None else last.changes))
+    except DataConflictError as error:
+        host.ledger.fail_waiting(step, error)
+        return StepEnd.FAILED
+    host.ledger.wake(step, output)
+    return StepEnd.DONE
 
 
 def _may_retry(step: StepDefinition, error: BaseException) -> bool:

@@ -10,8 +10,10 @@ import contextlib
 import contextvars
 import queue
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 IDLE_SECONDS = 10.0
 
@@ -36,6 +38,22 @@ def run_in_thread(call: Callable[[], Any]) -> "asyncio.Future[Any]":
         threading.Thread(target=_serve, args=(inbox,), name="flux-handler", daemon=True).start()
     inbox.put(job)
     return future
+
+
+async def to_its_end(work: Awaitable[Result]) -> Result:
+    """Await what cannot be taken back. A cancellation that comes meanwhile is raised at its end."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # the cancellation is raised instead
+        raise cancelled
+    return task.result()
 
 
 def _serve(inbox: "queue.SimpleQueue[_Job]") -> None:

@@ -68,7 +68,7 @@ class WaitingEntries(AttemptEntries):
             )
 
     def receive(self, step: StepDefinition, signal: str, payload: str) -> None:
-        """The signal that a step waits for has come; ``payload`` is JSON text."""
+        """The signal that a step waits for has come; ``payload`` is JSON text. ``wake`` it next."""
         self._enter(
             JournalEntry(
                 seq=self.progress.last_seq + 1,
@@ -80,7 +80,6 @@ class WaitingEntries(AttemptEntries):
             )
         )
         self._trace(EventType.SIGNAL_RECEIVED, step, input=raw(payload), meta={"signal": signal})
-        self.wake(step, payload)
 
     def wake(self, step: StepDefinition, output: str | None = None) -> None:
         """The wait of a step is over, and the step complete with what its handler changed."""
@@ -90,7 +89,12 @@ class WaitingEntries(AttemptEntries):
         """The signal that a step waits for did not come in time: the step has failed."""
         waiting = waiting_of(self.progress.steps[step.name].last)
         signal = None if waiting is None else waiting.signal
-        exception = WaitTimeoutError(f"step {step.name!r} waited for signal {signal!r} longer than it may")
+        self.fail_waiting(
+            step, WaitTimeoutError(f"step {step.name!r} waited for signal {signal!r} longer than it may")
+        )
+
+    def fail_waiting(self, step: StepDefinition, exception: Exception) -> None:
+        """The step that waits has failed."""
         self.error, self.exception = describe_exception(exception, step=step.name), exception
         self._leave_suspension(step, StepStatus.FAILED, error=self.error)
 

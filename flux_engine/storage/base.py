@@ -6,12 +6,18 @@ and is given back as the same text. Times are seconds since the epoch.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
+from flux_engine.errors import TransactionError
 from flux_engine.execution import RunStatus, StepStatus
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""What takes the place of ``?`` or ``:name`` in a statement."""
 
 Blobs = tuple[tuple[str, str], ...]
 """Large texts, each after the SHA-256 of it in hexadecimal."""
@@ -142,6 +148,51 @@ class RunRow(Struct, frozen=True, kw_only=True):
     lease_until: float | None = None
 
 
+@dataclass(kw_only=True)
+class StatementResult:
+    """What a statement of a handler gave.
+
+    ``rowcount`` is how many rows it changed, -1 when it was none that changes rows; ``lastrowid`` is the
+    key of the row inserted last; ``rows`` are those that it returned.
+    """
+
+    rowcount: int
+    lastrowid: int | None
+    rows: list[tuple[Any, ...]]
+
+
+class RunTransaction(ABC):
+    """A transaction in which a commit's handler writes, and which ends with the record of that commit.
+
+    It begins with the first statement. The verbs are called on the event loop, by any number of tasks.
+    After ``commit`` or ``rollback`` the others raise ``TransactionError``. What the database says of a
+    statement is raised as it comes.
+    """
+
+    @abstractmethod
+    async def execute(self, sql: str, parameters: Parameters = ()) -> StatementResult:
+        """Make one statement. Raises ``TransactionError`` for one that handlers may not make."""
+
+    @abstractmethod
+    async def executemany(self, sql: str, rows: Iterable[Parameters]) -> StatementResult:
+        """Make one statement for each of the rows."""
+
+    @abstractmethod
+    async def commit(self, write: RunWrite) -> str | None:
+        """Apply the write as ``save`` does, and commit it with the statements: all of it or nothing.
+
+        Returns and raises as ``save``. Any other exception, ``TransactionError`` among them, says that the
+        database refused the statements: it fails the attempt. A caller that is cancelled waits for the end.
+        """
+
+    @abstractmethod
+    async def rollback(self) -> None:
+        """Take back what was not committed; the statement under way is interrupted.
+
+        Calling it again, before the first statement or after ``commit`` does nothing.
+        """
+
+
 class WorkflowStorage(ABC):
     """Keeps runs. Implement it for another database; ``flux_engine.testing`` has the tests it must pass.
 
@@ -222,3 +273,13 @@ class WorkflowStorage(ABC):
     @abstractmethod
     async def revision(self) -> int:
         """Return a number that differs after any write, by any process. Cheap enough to ask often."""
+
+    def transaction(self, run_id: str) -> RunTransaction:
+        """Return a new transaction for one attempt of a commit of this run: ``ctx.tx``.
+
+        Optional: a store without transactions leaves it out, and ``ctx.tx`` raises ``TransactionError``.
+        """
+        raise TransactionError(
+            f"{type(self).__name__} has no transactions, so run {run_id!r} has no ctx.tx: use SQLiteStorage, or "
+            "make the side effect safe to repeat with ctx.idempotency_key."
+        )

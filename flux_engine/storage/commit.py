@@ -101,11 +101,16 @@ class WriterConnection(sqlite3.Connection):
 
 
 class GroupCommit:
-    """The queue in front of a writer connection. ``translate`` makes errors of the database those of Flux."""
+    """The queue in front of a writer connection. ``translate`` makes errors of the database those of Flux.
+
+    ``turn`` is held by whoever writes to the file: the queue for each batch, or a handler's transaction,
+    for which the queue then waits. Turns come in the order in which they were asked for.
+    """
 
     def __init__(self, connection: aiosqlite.Connection, translate: Callable[[Exception], Exception]) -> None:
         self._connection = connection
         self._translate = translate
+        self.turn = asyncio.Lock()
         self._waiting: list[PendingWrite] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -121,22 +126,29 @@ class GroupCommit:
         """Wait for the writes under way, then close the connection."""
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
-        await self._connection.close()
+        async with self.turn:
+            await self._connection.close()
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            try:
-                await self._connection.executemany("BEGIN IMMEDIATE", batch)
-            except Exception as error:  # noqa: BLE001 - handed to the tasks that wait
-                for pending in batch:
-                    pending.error = pending.error or error
-            except asyncio.CancelledError:  # the event loop is being shut down
-                for pending in (*batch, *self._waiting):
-                    pending.done.cancel()
-                self._waiting.clear()
-                raise
-            self._report(batch)
+        batch: Sequence[PendingWrite] = ()
+        try:
+            while self._waiting:
+                async with self.turn:
+                    batch, self._waiting = self._waiting, []
+                    await self._make(batch)
+                self._report(batch)
+        except asyncio.CancelledError:  # the event loop is being shut down
+            for pending in (*batch, *self._waiting):
+                pending.done.cancel()
+            self._waiting.clear()
+            raise
+
+    async def _make(self, batch: Sequence[PendingWrite]) -> None:
+        try:
+            await self._connection.executemany("BEGIN IMMEDIATE", batch)
+        except Exception as error:  # noqa: BLE001 - handed to the tasks that wait
+            for pending in batch:
+                pending.error = pending.error or error
 
     def _report(self, batch: Sequence[PendingWrite]) -> None:
         for pending in batch:

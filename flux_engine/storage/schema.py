@@ -114,6 +114,9 @@ MIGRATIONS = (_TABLES, _PLACES, _LEASES)
 
 VERSION = len(MIGRATIONS)
 
+TABLES = frozenset({"runs", "definitions", "journal", "blobs", "blob_uses", "steps"})
+"""The tables and views of a store. All other names are free for tables of the user."""
+
 
 def create_file(path: Path) -> None:
     """Make an empty file that only its owner can read, and its folder, unless they exist.

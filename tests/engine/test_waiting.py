@@ -40,6 +40,16 @@ async def until(condition):
             await asyncio.sleep(0.001)
 
 
+def waiting(engine, run_id, step):
+    """Return a condition for ``until``: the step waits."""
+
+    async def waits():
+        known = [run.id for run in await engine.list()]
+        return run_id in known and (await engine.get(run_id)).step(step).status == "suspended"
+
+    return waits
+
+
 async def test_a_run_waits_for_its_signal_and_goes_on_with_the_payload(engine, trace):
     """Execute returns when the run is suspended; the payload is output and ctx.signals."""
     suspended = await engine.execute(approval())
@@ -171,6 +181,32 @@ async def test_a_wait_that_runs_out_fails_the_step_with_an_error_of_its_own(make
         await engine.signal(approval(), suspended.id, "approval")
 
 
+async def test_a_wait_that_has_run_out_already_fails_the_step(engine):
+    """Also when its time is over before the run is suspended."""
+    suspended = await engine.execute(approval(timeout=0))
+
+    async def failed():
+        return (await engine.get(suspended.id)).status == "failed"
+
+    await until(failed)
+
+
+async def test_a_signal_at_the_moment_of_suspension_is_not_lost(engine):
+    """Whoever sees the step wait can send the signal, though the run is just about to be let go."""
+    told = []
+
+    class Sink:
+        async def emit(self, event):
+            if event.type == "step:suspend":
+                told.append(asyncio.ensure_future(engine.signal(flow, "r", "approval", {"by": "ada"})))
+
+    flow = approval()
+    engine._services.announcer._sink = Sink()
+    await engine.execute(flow, run_id="r")
+    result = await told[0]
+    assert (result.status, result.data.approved_by) == ("completed", "ada")
+
+
 async def test_a_signal_in_time_leaves_nothing_to_run_out(make_engine):
     """The deadline passes without effect."""
     clock = ManualClock()
@@ -242,3 +278,60 @@ def test_nonsense_is_refused_where_it_is_written(mistake):
     """So that the step fails with a message, not the engine."""
     with pytest.raises(DefinitionError):
         mistake()
+
+
+async def test_what_a_waiting_step_changed_is_there_for_the_next(engine):
+    """After a timer, and after a signal that came while another branch moved."""
+
+    def count(ctx):
+        ctx.data.count = ctx.data.get("count", 0) + 1
+
+    async def nap(ctx):
+        count(ctx)
+        return sleep(5)
+
+    flow = create_workflow("w").step("a", count).step("nap", nap).step("b", count)
+    assert (await engine.execute(flow)).data == {"count": 3}
+
+    release = asyncio.Event()
+
+    async def slow(ctx):
+        await release.wait()
+
+    async def last(ctx):
+        count(ctx)
+        release.set()
+
+    flow = (
+        create_workflow("x")
+        .step("a", count)
+        .step("slow", slow, after="a")
+        .step("ask", lambda ctx: count(ctx) or wait("go"), after="a")
+        .step("b", last, after="ask")
+    )
+    running = asyncio.ensure_future(engine.execute(flow, run_id="r"))
+    await until(waiting(engine, "r", "ask"))
+    await engine.signal(flow, "r", "go")
+    assert (await running).data == {"count": 3}
+
+
+async def test_a_step_that_waited_can_be_in_conflict(engine):
+    """Another branch has changed the same key meanwhile: the step that waited is the later one."""
+    release = asyncio.Event()
+
+    async def other(ctx):
+        await release.wait()
+        ctx.data.key = "other"
+
+    flow = (
+        create_workflow("w")
+        .step("ask", lambda ctx: ctx.data.update(key="asked") or wait("go"), after=())
+        .step("other", other, after=())
+    )
+    running = asyncio.ensure_future(engine.execute(flow, run_id="r"))
+    await until(waiting(engine, "r", "ask"))
+    release.set()
+    assert (await running).status == "suspended"
+    result = await engine.signal(flow, "r", "go")
+    assert (result.status, result.error.type, result.error.step) == ("failed", "DataConflictError", "ask")
+    assert result.data == {"key": "other"}
