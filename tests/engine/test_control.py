@@ -176,3 +176,43 @@ async def test_a_compensation_that_fails_for_good_leaves_both_errors(engine):
     state = await engine.get(failed.id)
     assert [h.status for h in state.history] == ["compensated", "completed", "failed"]
     assert state.step("b").compensation_error.message == "undo"
+
+
+@pytest.mark.parametrize("verb", ["resume", "recover"])
+async def test_a_run_that_is_interrupted_while_it_compensates_goes_on_compensating(make_engine, verb):
+    """What was taken back is not done again, and the step that failed for good is not tried again."""
+    calls, started = [], asyncio.Event()
+
+    def step(name):
+        return lambda ctx: calls.append(name)
+
+    async def undo(ctx):
+        calls.append(f"undo {ctx.current_step}")
+        if not started.is_set():
+            started.set()
+            await asyncio.sleep(3600)
+
+    async def ship(ctx):
+        calls.append("ship")
+        if ctx.attempt == 1:
+            raise ValueError("cannot be shipped")
+
+    flow = create_workflow("w").commit("charge", step("charge"), compensate=undo).step("ship", ship)
+    first, second = make_engine(), make_engine()
+    running = asyncio.ensure_future(first.execute(flow, run_id="r"))
+    await started.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    if verb == "resume":
+        await second.resume(flow, "r")
+    else:
+        assert await second.recover([flow]) == ["r"]
+    async with asyncio.timeout(20):
+        while (await second.get("r")).status == "running":
+            await asyncio.sleep(0.001)
+    state = await second.get("r")
+    assert (state.status, state.error.step, state.step("charge").status) == ("failed", "ship", "compensated")
+    assert calls == ["charge", "ship", "undo charge", "undo charge"]
+    assert (await second.resume(flow, "r")).ok
+    assert calls[4:] == ["charge", "ship"]
