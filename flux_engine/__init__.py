@@ -33,6 +33,7 @@ from flux_engine.errors import (
     StepNotFoundError,
     StepTimeoutError,
     StorageError,
+    TransactionError,
     UnknownTypeError,
     WaitTimeoutError,
     WorkflowFailedError,
@@ -59,13 +60,14 @@ from flux_engine.profiler import Profile, StepProfile, profile, profile_sync
 from flux_engine.replay_report import ReplayReport, StepDifference
 from flux_engine.result import FluxResult
 from flux_engine.retry import Backoff, exponential, fixed, none
-from flux_engine.storage.base import WorkflowStorage
+from flux_engine.storage.base import RunTransaction, StatementResult, WorkflowStorage
 from flux_engine.storage.memory import MemoryStorage
 from flux_engine.storage.sqlite import SQLiteStorage
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_engine.trace.file_sink import JsonFileTraceSink
 from flux_engine.trace.reader import TraceReader, read_events
 from flux_engine.trace.sinks import CallbackTraceSink, FluxTraceSink, LoggingTraceSink, MultiTraceSink
+from flux_engine.transaction import Transaction
 from flux_engine.waiting import sleep, wait
 
 __all__ = [
@@ -109,10 +111,12 @@ __all__ = [
     "RunNotFoundError",
     "RunStatus",
     "RunSummary",
+    "RunTransaction",
     "SQLiteStorage",
     "SchemaVersionError",
     "SerializationError",
     "SignalMismatchError",
+    "StatementResult",
     "StepDefinition",
     "StepDifference",
     "StepHistory",
@@ -123,6 +127,8 @@ __all__ = [
     "StorageError",
     "TraceEvent",
     "TraceReader",
+    "Transaction",
+    "TransactionError",
     "UnknownTypeError",
     "WaitTimeoutError",
     "WaitsFor",

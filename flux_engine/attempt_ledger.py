@@ -1,5 +1,7 @@
 """What a ledger enters about the attempts of steps."""
 
+import asyncio
+
 import msgspec
 
 from flux_engine.attempt import Outcome
@@ -9,7 +11,9 @@ from flux_engine.definition import StepDefinition
 from flux_engine.execution import ErrorInfo, StepStatus
 from flux_engine.failure import describe_exception
 from flux_engine.storage.base import EntryKind, JournalEntry
+from flux_engine.threads import to_its_end
 from flux_engine.trace.events import EventType
+from flux_engine.transaction import AttemptTransaction
 from flux_engine.transitions import transition
 
 
@@ -68,7 +72,33 @@ class AttemptEntries(Books):
         self, step: StepDefinition, started: JournalEntry, outcome: Outcome, retry: int
     ) -> None:
         """The attempt has succeeded, and the step with it."""
-        entry = self._end_attempt(started, StepStatus.COMPLETED, outcome)
+        entry = self._enter(self._ended(started, StepStatus.COMPLETED, outcome))
+        self._announce_completion(step, entry, retry)
+
+    async def complete_together(
+        self,
+        transaction: AttemptTransaction,
+        step: StepDefinition,
+        started: JournalEntry,
+        outcome: Outcome,
+        retry: int,
+    ) -> None:
+        """The attempt has succeeded: store that in one transaction with what its handler wrote.
+
+        Nothing is entered when that fails. It is told with the next ``commit``.
+        """
+        entry = self._ended(started, StepStatus.COMPLETED, outcome)
+        # No other step may take the place while this one is being stored.
+        self.progress.last_ordinal = max(self.progress.last_ordinal, entry.ordinal or 0)
+        storing = asyncio.ensure_future(transaction.commit(self._write_of([entry])))
+        try:
+            self.asked = await to_its_end(storing) or self.asked
+        finally:
+            if not storing.cancelled() and storing.exception() is None:
+                self.progress.add(entry)
+                self._announce_completion(step, entry, retry)
+
+    def _announce_completion(self, step: StepDefinition, entry: JournalEntry, retry: int) -> None:
         self._trace(
             EventType.STEP_COMPLETE,
             step,
@@ -102,7 +132,7 @@ class AttemptEntries(Books):
         """The attempt has failed. ``delay`` is the back-off in seconds; ``None``: the step has failed."""
         exception = outcome.error or AssertionError("a failed attempt has an error")
         error = describe_exception(exception, step=step.name)
-        entry = self._end_attempt(started, StepStatus.FAILED, outcome, error)
+        entry = self._enter(self._ended(started, StepStatus.FAILED, outcome, error))
         final = delay is None
         self._trace(
             EventType.STEP_ERROR if final else EventType.STEP_RETRY,
@@ -162,23 +192,22 @@ class AttemptEntries(Books):
             ordinal=self.progress.place_of_result(step.name) if status.done else None,
         )
 
-    def _end_attempt(
+    def _ended(
         self, started: JournalEntry, status: StepStatus, outcome: Outcome, error: ErrorInfo | None = None
     ) -> JournalEntry:
-        return self._enter(
-            JournalEntry(
-                seq=started.seq,
-                kind=EntryKind.ATTEMPT,
-                step=started.step,
-                status=transition(StepStatus.RUNNING, status),
-                attempt=started.attempt,
-                started_at=started.started_at,
-                completed_at=self._services.clock.now(),
-                output=outcome.output,
-                changes=outcome.delta.encode() if outcome.delta else None,
-                error=None if error is None else as_json(error),
-                fingerprint=started.fingerprint,
-                seen=started.seen,
-                ordinal=self.progress.place_of_result(started.step) if status.done else None,
-            )
+        """Return the entry of an attempt with its end."""
+        return JournalEntry(
+            seq=started.seq,
+            kind=EntryKind.ATTEMPT,
+            step=started.step,
+            status=transition(StepStatus.RUNNING, status),
+            attempt=started.attempt,
+            started_at=started.started_at,
+            completed_at=self._services.clock.now(),
+            output=outcome.output,
+            changes=outcome.delta.encode() if outcome.delta else None,
+            error=None if error is None else as_json(error),
+            fingerprint=started.fingerprint,
+            seen=started.seen,
+            ordinal=self.progress.place_of_result(started.step) if status.done else None,
         )

@@ -4,7 +4,7 @@ So the end of a step and the start of the next are one write.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -70,30 +70,11 @@ class Books:
 
         ``release`` also gives up the ownership of the run.
         """
-        now = self._services.clock.now()
-        head: dict[str, Any] = {
-            "status": self.status,
-            "updated_at": now,
-            "completed_at": now if self.status.ended else None,
-            "current_step": self._step_on_record(release=release),
-            "error": None if self.error is None else as_json(self.error),
-            "error_summary": None if self.error is None else summary(self.error),
-            "owner": None if release else self._record.owner,
-            "lease_until": None if release else now + self._services.lease,
-        }
         # Steps that run at the same time commit what they find here, so each entry is taken once.
         entries, self._entries = tuple(self._entries.values()), {}
         announcements, self._announcements = self._announcements, []
         graph, self._graph_to_store = self._graph_to_store, None
-        short, blobs = take_out(entries)
-        write = RunWrite(
-            run_id=self._record.id,
-            fence=self._record.fence,
-            graph=graph,
-            entries=tuple(short),
-            blobs=tuple(blobs.items()),
-            **head,
-        )
+        write = self._write_of(entries, graph=graph, release=release)
         try:
             self.asked = await self._store(write) or self.asked
         except BaseException:
@@ -102,6 +83,28 @@ class Books:
             self._graph_to_store = graph
             raise
         await self._services.announcer.tell(announcements)
+
+    def _write_of(
+        self, entries: Sequence[JournalEntry], *, graph: str | None = None, release: bool = False
+    ) -> RunWrite:
+        """Return the write that stores these entries and where the run stands."""
+        now = self._services.clock.now()
+        short, blobs = take_out(entries)
+        return RunWrite(
+            run_id=self._record.id,
+            fence=self._record.fence,
+            status=self.status,
+            updated_at=now,
+            completed_at=now if self.status.ended else None,
+            current_step=self._step_on_record(release=release),
+            error=None if self.error is None else as_json(self.error),
+            error_summary=None if self.error is None else summary(self.error),
+            owner=None if release else self._record.owner,
+            lease_until=None if release else now + self._services.lease,
+            graph=graph,
+            entries=tuple(short),
+            blobs=tuple(blobs.items()),
+        )
 
     async def _store(self, write: RunWrite) -> str | None:
         """Make the write; return what is asked of the run's owner."""
@@ -130,6 +133,11 @@ class Books:
     async def _is_ours(self) -> bool:
         found = await self._services.storage.find(self._record.id)
         return found is not None and found.owner == self._record.owner
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self._record.id
 
     @property
     def is_stored(self) -> bool:

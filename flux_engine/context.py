@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from flux_engine.codec import decode
 from flux_engine.definition import DataT, InputT
+from flux_engine.errors import TransactionError
 from flux_engine.execution import RunStatus, StepHistory
 from flux_engine.logger import FluxLogger
+from flux_engine.transaction import AttemptTransaction, Transaction
 
 
 class CurrentStep(Struct, frozen=True, kw_only=True):
@@ -90,10 +92,20 @@ class Context(Generic[InputT, DataT]):
         idempotency_key: the same for a run and step over attempts, resumes and retries.
         outputs: what the handlers of completed steps returned, by step name.
         signals: the payloads of the signals that the run has received, by name.
+        tx: in a commit, a connection whose writes are one transaction with the record of the commit.
         logger: writes to the engine's logger, and to the trace as ``step:log``.
     """
 
-    __slots__ = ("_input", "_read_input", "_run", "attempt", "current_step", "data", "logger")
+    __slots__ = (
+        "_input",
+        "_read_input",
+        "_run",
+        "_transaction",
+        "attempt",
+        "current_step",
+        "data",
+        "logger",
+    )
 
     def __init__(
         self,
@@ -104,6 +116,7 @@ class Context(Generic[InputT, DataT]):
         step: str,
         attempt: int,
         logger: FluxLogger,
+        transaction: AttemptTransaction | None = None,
     ) -> None:
         self._run = run
         self._read_input = read_input
@@ -112,6 +125,7 @@ class Context(Generic[InputT, DataT]):
         self.current_step = step
         self.attempt = attempt
         self.logger = logger
+        self._transaction = transaction
 
     def __repr__(self) -> str:
         return f"<context of {self.name} {self.id}, step {self.current_step!r}, attempt {self.attempt}>"
@@ -153,6 +167,19 @@ class Context(Generic[InputT, DataT]):
     def outputs(self) -> Mapping[str, Any]:
         """What the handlers of completed steps returned, by step name."""
         return Outputs(self._run)
+
+    @property
+    def tx(self) -> Transaction:
+        """A connection whose writes are one transaction with the record of this commit.
+
+        Raises ``TransactionError`` outside the handler of a commit, and when the store has no transactions.
+        """
+        if self._transaction is None:
+            raise TransactionError(
+                f"step {self.current_step!r} has no ctx.tx: only the handler of a commit has one. "
+                "Add the step with .commit() instead of .step()."
+            )
+        return self._transaction.for_handler()
 
     @property
     def signals(self) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from flux_engine.ownership import decode_owner, is_gone, this_owner
 from flux_engine.plan import merged_steps
 from flux_engine.result import FluxResult
 from flux_engine.services import Services
-from flux_engine.storage.base import JournalEntry, RunQuery, RunRecord, RunRow
+from flux_engine.storage.base import JournalEntry, RunQuery, RunRecord, RunRow, RunWrite
 from flux_engine.transitions import transition
 
 
@@ -136,15 +136,41 @@ class Custody:
     ) -> LiveRun[InputT, DataT]:
         """Make this engine the owner, and return the run ready to be driven.
 
-        Raises ``RunBusyError`` when another engine was faster, and ``InvalidInputError`` when the stored
-        input no longer fits the workflow.
+        Raises ``RunBusyError`` when another engine was faster, or the former owner still moved the run, and
+        ``InvalidInputError`` when the stored input no longer fits the workflow.
         """
         definition.decode_input(record.input)
-        fence = await self._claim(record)
-        taken = replace(record, owner=self.owner_text, fence=fence)
+        taken = replace(record, owner=self.owner_text, fence=await self._claim(record))
+        if record.owner is not None:
+            await self._check_unmoved(definition, taken, progress)
         run = LiveRun(self._services, definition, taken, progress, only=only)
         run.start(meta, entry)
         return run
+
+    async def _check_unmoved(
+        self, definition: WorkflowDefinition[Any, Any], taken: RunRecord, progress: Progress
+    ) -> None:
+        """Raise ``RunBusyError`` when the former owner wrote between the look at the run and the claim.
+
+        An owner whose lease has ended can be alive. Now that the claim is made it writes no more; what it
+        wrote before must not be run again.
+        """
+        current, now = await self.look(definition, taken.id)
+        if now.standing() == progress.standing():
+            return
+        await self._services.storage.save(
+            RunWrite(
+                run_id=taken.id,
+                fence=taken.fence,
+                status=current.status,
+                updated_at=current.updated_at,
+                completed_at=current.completed_at,
+                current_step=current.current_step,
+                error=current.error,
+                error_summary=current.error_summary,
+            )
+        )
+        raise RunBusyError(f"Run {taken.id} was still moved by its former owner at this moment. Try again.")
 
     def adopt(
         self,

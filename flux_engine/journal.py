@@ -169,6 +169,10 @@ class Progress:
             edit = decode_delta(entry.changes)
             target.edit = edit if target.edit is None else edit.over(target.edit)
 
+    def standing(self) -> tuple[int, tuple[StepStatus, ...]]:
+        """Return what differs after every write to the run's journal."""
+        return self.last_seq, tuple(step.status for step in self.steps.values())
+
     def in_doubt(self, name: str) -> bool:
         """Say whether a step was left between its intent and its result."""
         step = self.steps[name]

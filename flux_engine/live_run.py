@@ -25,6 +25,7 @@ from flux_engine.step_logger import StepLogger
 from flux_engine.step_run import StepEnd, StepRun, wake
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import JournalEntry, RunRecord
+from flux_engine.transaction import AttemptTransaction
 
 Request = Literal["pause", "cancel"]
 
@@ -117,7 +118,13 @@ class LiveRun(Generic[InputT, DataT]):
         if self.services.deadlines is not None:
             self.services.deadlines.add(Deadline(until, self.id, step, self._definition))
 
-    def context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[InputT, DataT]:
+    def context(
+        self,
+        step: StepDefinition,
+        data: RunData,
+        attempt: int,
+        transaction: AttemptTransaction | None = None,
+    ) -> Context[InputT, DataT]:
         """Return the context for one attempt of a step."""
         return Context(
             run=self,
@@ -126,6 +133,7 @@ class LiveRun(Generic[InputT, DataT]):
             step=step.name,
             attempt=attempt,
             logger=StepLogger(self.services, self, step, attempt),
+            transaction=transaction,
         )
 
     # What is asked of it from outside

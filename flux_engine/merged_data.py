@@ -57,11 +57,16 @@ class MergedData:
                     f"ctx.data[{key!r}]; let one follow the other with after=, or use two keys"
                 )
 
+    def reserve(self, step: str, delta: Delta) -> None:
+        """Refuse these changes to the steps that run at the same time: this step's result is being stored."""
+        for other, meanwhile in self._meanwhile.items():
+            if other != step:
+                meanwhile.update(dict.fromkeys(_keys(delta), step))
+
     def end(self, step: str, delta: Delta, values: Mapping[str, Any], *, last: bool) -> None:
         """Merge what a step changed. ``last`` says that its result comes behind all others."""
+        self.reserve(step, delta)
         self._meanwhile.pop(step, None)
-        for meanwhile in self._meanwhile.values():
-            meanwhile.update(dict.fromkeys(_keys(delta), step))
         if not last:
             self._merged = None
         elif self._merged is not None and delta:

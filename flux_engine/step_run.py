@@ -10,12 +10,19 @@ from flux_engine.attempt import Outcome, is_async, run_attempt
 from flux_engine.context import Context
 from flux_engine.data import RunData, decode_delta
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition
-from flux_engine.errors import DataConflictError, FatalError, SerializationError
+from flux_engine.errors import (
+    DataConflictError,
+    FatalError,
+    FluxError,
+    SerializationError,
+    TransactionError,
+)
 from flux_engine.journal import waiting_of
 from flux_engine.ledger import Ledger
 from flux_engine.merged_data import MergedData
 from flux_engine.services import Services
 from flux_engine.storage.base import JournalEntry
+from flux_engine.transaction import AttemptTransaction
 from flux_engine.waiting import Sleep, Wait, Waiting
 
 
@@ -49,7 +56,13 @@ class StepHost(Protocol):
         """Have the step fail when it still waits for its signal at that time."""
         ...
 
-    def context(self, step: StepDefinition, data: RunData, attempt: int) -> Context[Any, Any]:
+    def context(
+        self,
+        step: StepDefinition,
+        data: RunData,
+        attempt: int,
+        transaction: AttemptTransaction | None = None,
+    ) -> Context[Any, Any]:
         """Return the context for one attempt."""
         ...
 
@@ -100,12 +113,9 @@ class StepRun:
         while True:
             entry = self._ledger.start_attempt(step, retry, retries)
             await self._ledger.commit()
-            ctx = self._host.context(step, data, entry.attempt)
-            outcome = self._checked(
-                await run_attempt(step, ctx, shape=self._host.shape, data=data, timeout=timeout)
-            )
+            outcome, stored = await self._attempt(entry, data, timeout, retry)
             if outcome.error is None:
-                return await self._succeed(entry, outcome, retry)
+                return StepEnd.DONE if stored else await self._succeed(entry, outcome, retry)
             delay, outcome = self._delay(outcome, retry, retries)
             self._ledger.fail_attempt(step, entry, outcome, retry=retry, retries=retries, delay=delay)
             if delay is None:
@@ -117,6 +127,51 @@ class StepRun:
                 self._host.merged.leave(step.name)
                 return StepEnd.LEFT
             retry += 1
+
+    async def _attempt(
+        self,
+        entry: JournalEntry,
+        data: RunData,
+        timeout: float | None,  # noqa: ASYNC109 - the field's word
+        retry: int,
+    ) -> tuple[Outcome, bool]:
+        """Call the handler; say what came of it, and whether that is stored, with what it wrote in ``ctx.tx``."""
+        step = self._step
+        transaction = (
+            AttemptTransaction(self._host.services.storage, self._ledger.run_id) if step.commit else None
+        )
+        ctx = self._host.context(step, data, entry.attempt, transaction)
+        try:
+            outcome = self._checked(
+                await run_attempt(step, ctx, shape=self._host.shape, data=data, timeout=timeout)
+            )
+            if outcome.error is not None or transaction is None or not transaction.used:
+                return outcome, False
+            error = await self._store_together(transaction, entry, outcome, retry)
+            return (outcome, True) if error is None else (structs.replace(outcome, error=error), False)
+        finally:
+            if transaction is not None:
+                await transaction.rollback()
+
+    async def _store_together(
+        self, transaction: AttemptTransaction, entry: JournalEntry, outcome: Outcome, retry: int
+    ) -> Exception | None:
+        """Commit the handler's writes with its result; return why they were refused, if they were."""
+        try:
+            transaction.check()
+            if outcome.waits_for is not None:
+                raise TransactionError(  # noqa: TRY301 - refused like the others
+                    f"commit {self._step.name!r} used ctx.tx and returned a wait, and a transaction cannot stay "
+                    "open so long: wait in a step before it."
+                )
+            self._host.merged.reserve(self._step.name, outcome.delta)
+            await self._ledger.complete_together(transaction, self._step, entry, outcome, retry)
+        except Exception as error:
+            if isinstance(error, FluxError) and not isinstance(error, TransactionError):
+                raise  # the store itself, or the run was lost
+            return error
+        self._merge(outcome)
+        return None
 
     def _delay(self, outcome: Outcome, retry: int, retries: int) -> tuple[float | None, Outcome]:
         """Return the back-off before the next attempt, ``None`` for no further attempt."""
@@ -192,5 +247,5 @@ def wake(host: StepHost, step: StepDefinition, output: str | None = None) -> Ste
 
 
 def _may_retry(step: StepDefinition, error: BaseException) -> bool:
-    given_up = FatalError | SerializationError | DataConflictError
+    given_up = FatalError | SerializationError | DataConflictError | TransactionError
     return isinstance(error, step.retry_on) and not isinstance(error, given_up)

@@ -25,7 +25,7 @@ class WaitingEntries(AttemptEntries):
         self, step: StepDefinition, started: JournalEntry, outcome: Outcome, waiting: Waiting
     ) -> None:
         """The handler has returned, and the step waits for a signal or for its time."""
-        entry = self._end_attempt(started, StepStatus.SUSPENDED, outcome)
+        entry = self._ended(started, StepStatus.SUSPENDED, outcome)
         self._enter(msgspec.structs.replace(entry, completed_at=None, detail=as_json(waiting)))
         until = None if waiting.until is None else round(waiting.until * 1000)
         self._trace(

@@ -150,6 +150,12 @@ def prepare_writer(connection: sqlite3.Connection, path: Path, *, durability: st
     _migrate(connection, path)
 
 
+def prepare_transaction(connection: sqlite3.Connection, *, durability: str) -> None:
+    """Make this connection to a file that has a writer already ready for a handler's transaction."""
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA synchronous = {DURABILITY[durability]}")
+
+
 def prepare_reader(connection: sqlite3.Connection, path: Path) -> None:
     """Check that the file is a store of this version, without changing anything."""
     version = _check(connection, path)

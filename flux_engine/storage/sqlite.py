@@ -17,6 +17,7 @@ from flux_engine.storage.base import (
     RunQuery,
     RunRecord,
     RunRow,
+    RunTransaction,
     RunWrite,
     WorkflowStorage,
 )
@@ -24,6 +25,7 @@ from flux_engine.storage.commit import GroupCommit, WriterConnection
 from flux_engine.storage.connections import connect
 from flux_engine.storage.faults import storage_error
 from flux_engine.storage.identity import FileIdentity
+from flux_engine.storage.transaction import SQLiteTransaction, TransactionFile
 
 
 class _Session(NamedTuple):
@@ -31,6 +33,7 @@ class _Session(NamedTuple):
 
     reader: aiosqlite.Connection
     writer: GroupCommit | None
+    file: FileIdentity
 
     async def close(self) -> None:
         """Close both. The writer goes last: it is the one that may empty the write-ahead log."""
@@ -159,18 +162,33 @@ class SQLiteStorage(WorkflowStorage):
         ((version,),) = await self._read("PRAGMA data_version", ())
         return self._sessions << 32 | int(version)
 
+    def transaction(self, run_id: str) -> RunTransaction:  # noqa: ARG002 - a file has them for every run
+        """Return a new transaction, on a connection of its own to the file."""
+        session = self._opened()
+        if session.writer is None:
+            raise StorageError(f"{self.path} was opened with read_only; nothing can be written.")
+        return SQLiteTransaction(
+            TransactionFile(
+                turn=session.writer.turn,
+                connect=self._new_transaction,
+                check=session.file.check,
+                translate=self._translate,
+            )
+        )
+
     async def _open(self) -> _Session:
         writer = None
         if not self.read_only:
             connection = await connect(self.path, self._new_writer, "rw", self.busy_timeout)
             writer = GroupCommit(connection, self._translate)
         try:
+            file = FileIdentity(self.path)
             reader = await connect(self.path, self._new_reader, "ro", self.busy_timeout)
         except BaseException:
             if writer is not None:
                 await writer.close()
             raise
-        return _Session(reader, writer)
+        return _Session(reader, writer, file)
 
     def _new_writer(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
         schema.create_file(self.path)
@@ -192,6 +210,18 @@ class SQLiteStorage(WorkflowStorage):
         with _closed_on_error(connection):
             schema.prepare_reader(connection, self.path)
             connection.create_function("flux_lower", 1, rows.lower, deterministic=True)
+        return connection
+
+    def _new_transaction(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self.busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        with _closed_on_error(connection):
+            schema.prepare_transaction(connection, durability=self.durability)
         return connection
 
     async def _read(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:

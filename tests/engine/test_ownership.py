@@ -55,6 +55,43 @@ async def test_a_lease_that_ran_out_lets_others_take_over_and_keeps_the_old_owne
     assert calls == [1, 2, "after"]
 
 
+async def test_what_the_old_owner_wrote_at_the_last_moment_is_not_run_again(make_engine, storage):
+    """Between the look at the run and the claim: the taker is told, and the next time takes it as it is."""
+    clock = ManualClock()
+    started, go_on, calls = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(ctx):
+        calls.append("slow")
+        started.set()
+        await go_on.wait()
+
+    async def rest(ctx):
+        calls.append("rest")
+        await asyncio.Event().wait() if len(calls) == 2 else None
+
+    flow = create_workflow("w").step("slow", slow).step("rest", rest)
+    first, second = make_engine(clock=clock, lease=60), make_engine(clock=clock)
+    stuck = asyncio.ensure_future(first.execute(flow, run_id="r"))
+    await started.wait()
+    clock.advance(61)
+    claim = storage.claim
+
+    async def late_claim(run_id, **columns):
+        go_on.set()
+        await eventually(lambda: asyncio.sleep(0, len(calls) == 2))
+        return await claim(run_id, **columns)
+
+    storage.claim = late_claim
+    with pytest.raises(RunBusyError, match="Try again"):
+        await second.resume(flow, "r")
+    storage.claim = claim
+    assert (await second.resume(flow, "r")).ok
+    assert calls == ["slow", "rest", "rest"]
+    stuck.cancel()
+    with pytest.raises((asyncio.CancelledError, OwnershipLostError)):
+        await stuck
+
+
 async def test_an_owner_that_lives_renews_its_lease(make_engine):
     """However long the handler takes."""
     started, go_on = asyncio.Event(), asyncio.Event()
