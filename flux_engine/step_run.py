@@ -135,7 +135,7 @@ class StepRun:
         timeout: float | None,  # noqa: ASYNC109 - the field's word
         retry: int,
     ) -> tuple[Outcome, bool]:
-        """Call the handler; say what came of it, and whether that is stored, with what it wrote in ``ctx.tx``."""
+        """Call the handler; say what came of it, and whether that is stored, with what it wrote."""
         step = self._step
         transaction = (
             AttemptTransaction(self._host.services.storage, self._ledger.run_id) if step.commit else None
@@ -161,8 +161,8 @@ class StepRun:
             transaction.check()
             if outcome.waits_for is not None:
                 raise TransactionError(  # noqa: TRY301 - refused like the others
-                    f"commit {self._step.name!r} used ctx.tx and returned a wait, and a transaction cannot stay "
-                    "open so long: wait in a step before it."
+                    f"commit {self._step.name!r} used ctx.tx and returned a wait, and a transaction cannot "
+                    "stay open so long: wait in a step before it."
                 )
             self._host.merged.reserve(self._step.name, outcome.delta)
             await self._ledger.complete_together(transaction, self._step, entry, outcome, retry)

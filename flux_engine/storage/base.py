@@ -280,6 +280,6 @@ class WorkflowStorage(ABC):
         Optional: a store without transactions leaves it out, and ``ctx.tx`` raises ``TransactionError``.
         """
         raise TransactionError(
-            f"{type(self).__name__} has no transactions, so run {run_id!r} has no ctx.tx: use SQLiteStorage, or "
-            "make the side effect safe to repeat with ctx.idempotency_key."
+            f"{type(self).__name__} has no transactions, so run {run_id!r} has no ctx.tx: use SQLiteStorage, "
+            "or make the side effect safe to repeat with ctx.idempotency_key."
         )
