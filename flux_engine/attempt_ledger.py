@@ -1,7 +1,5 @@
 """What a ledger enters about the attempts of steps."""
 
-import asyncio
-
 import msgspec
 
 from flux_engine.attempt import Outcome
@@ -11,7 +9,6 @@ from flux_engine.definition import StepDefinition
 from flux_engine.execution import ErrorInfo, StepStatus
 from flux_engine.failure import describe_exception
 from flux_engine.storage.base import EntryKind, JournalEntry
-from flux_engine.threads import to_its_end
 from flux_engine.trace.events import EventType
 from flux_engine.transaction import AttemptTransaction
 from flux_engine.transitions import transition
@@ -90,11 +87,10 @@ class AttemptEntries(Books):
         entry = self._ended(started, StepStatus.COMPLETED, outcome)
         # No other step may take the place while this one is being stored.
         self.progress.last_ordinal = max(self.progress.last_ordinal, entry.ordinal or 0)
-        storing = asyncio.ensure_future(transaction.commit(self._write_of([entry])))
         try:
-            self.asked = await to_its_end(storing) or self.asked
+            self.asked = await transaction.commit(self._write_of([entry])) or self.asked
         finally:
-            if not storing.cancelled() and storing.exception() is None:
+            if transaction.committed:  # a cancellation may have come all the same
                 self.progress.add(entry)
                 self._announce_completion(step, entry, retry)
 

@@ -69,6 +69,11 @@ class AttemptTransaction:
                 "written. Put await before each verb of ctx.tx."
             )
 
+    @property
+    def committed(self) -> bool:
+        """Whether it is stored."""
+        return self._within is not None and self._within.committed
+
     async def commit(self, write: RunWrite) -> str | None:
         """Store the write together with what the handler wrote; see ``RunTransaction.commit``."""
         return await self._open().commit(write)

@@ -169,6 +169,11 @@ class RunTransaction(ABC):
     statement is raised as it comes.
     """
 
+    @property
+    @abstractmethod
+    def committed(self) -> bool:
+        """Whether ``commit`` did its work, also when its caller was cancelled meanwhile."""
+
     @abstractmethod
     async def execute(self, sql: str, parameters: Parameters = ()) -> StatementResult:
         """Make one statement. Raises ``TransactionError`` for one that handlers may not make."""
@@ -182,7 +187,8 @@ class RunTransaction(ABC):
         """Apply the write as ``save`` does, and commit it with the statements: all of it or nothing.
 
         Returns and raises as ``save``. Any other exception, ``TransactionError`` among them, says that the
-        database refused the statements: it fails the attempt. A caller that is cancelled waits for the end.
+        database refused the statements: it fails the attempt. A caller that is cancelled waits
+        for the end, which ``committed`` tells.
         """
 
     @abstractmethod

@@ -33,7 +33,7 @@ class _Session(NamedTuple):
 
     reader: aiosqlite.Connection
     writer: GroupCommit | None
-    file: FileIdentity
+    file: FileIdentity | None
 
     async def close(self) -> None:
         """Close both. The writer goes last: it is the one that may empty the write-ahead log."""
@@ -165,7 +165,7 @@ class SQLiteStorage(WorkflowStorage):
     def transaction(self, run_id: str) -> RunTransaction:  # noqa: ARG002 - a file has them for every run
         """Return a new transaction, on a connection of its own to the file."""
         session = self._opened()
-        if session.writer is None:
+        if session.writer is None or session.file is None:
             raise StorageError(f"{self.path} was opened with read_only; nothing can be written.")
         return SQLiteTransaction(
             TransactionFile(
@@ -182,7 +182,7 @@ class SQLiteStorage(WorkflowStorage):
             connection = await connect(self.path, self._new_writer, "rw", self.busy_timeout)
             writer = GroupCommit(connection, self._translate)
         try:
-            file = FileIdentity(self.path)
+            file = None if writer is None else FileIdentity(self.path)
             reader = await connect(self.path, self._new_reader, "ro", self.busy_timeout)
         except BaseException:
             if writer is not None:

@@ -43,8 +43,14 @@ class SQLiteTransaction(RunTransaction):
         self._starting = asyncio.Lock()
         self._has_turn = False
         self._over = False
+        self._committed = False
         # Threads of a handler whose attempt is over may still be on their way to the connection.
         self._using = Lock()
+
+    @property
+    def committed(self) -> bool:
+        """Whether ``commit`` did its work."""
+        return self._committed
 
     async def execute(self, sql: str, parameters: Parameters = ()) -> StatementResult:
         """Make one statement, in a worker thread."""
@@ -145,6 +151,7 @@ class SQLiteTransaction(RunTransaction):
                 request: str | None = rows.saving(write)(connection)
                 self._file.check()
                 connection.execute("COMMIT")
+                self._committed = True
             except sqlite3.IntegrityError:  # a deferred constraint of the handler's tables
                 raise
             except Exception as error:
