@@ -38,8 +38,11 @@ class AttemptEntries(Books):
         )
         self._hook("step_error", step=step.name, status="failed", error=self.error, exception=exception)
 
-    def start_attempt(self, step: StepDefinition, retry: int, retries: int) -> JournalEntry:
-        """An attempt starts: the first for ``retry`` 0, of at most ``retries`` + 1. Returns its entry."""
+    def start_attempt(self, step: StepDefinition, retry: int, retries: int, *, seen: int) -> JournalEntry:
+        """An attempt starts: the first for ``retry`` 0, of at most ``retries`` + 1. Returns its entry.
+
+        ``seen`` is how many results the step is given if it has not been started before.
+        """
         progress = self.progress.steps[step.name]
         self._current = step.name
         entry = self._enter(
@@ -51,7 +54,7 @@ class AttemptEntries(Books):
                 attempt=progress.attempts + 1,
                 started_at=self._services.clock.now(),
                 fingerprint=step.fingerprint,
-                seen=self.progress.last_ordinal if progress.seen is None else progress.seen,
+                seen=seen if progress.seen is None else progress.seen,
             )
         )
         self._trace(

@@ -140,6 +140,11 @@ class Books:
         return self._record.id
 
     @property
+    def pending(self) -> bool:
+        """Whether there is something entered that is not stored, or not told, yet."""
+        return bool(self._entries or self._announcements)
+
+    @property
     def is_stored(self) -> bool:
         """Whether the store has, or may have, this run."""
         return not self._is_new or self._unsure

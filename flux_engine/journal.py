@@ -21,7 +21,7 @@ from flux_engine.execution import (
     WorkflowState,
 )
 from flux_engine.ownership import abandoned
-from flux_engine.steps_graph import visible
+from flux_engine.steps_graph import descendants, visible
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_engine.waiting import Waiting
 
@@ -54,7 +54,8 @@ class StepProgress:
     """Where one step stands. ``last`` is the entry that counts, ``log`` has all attempts ever made.
 
     ``ordinal`` is the place of its result among the results of the run. A step that is run again takes
-    the place it had. ``seen`` limits what a step that is retried is given: the results up to that place.
+    the place it had when results that depend on it are kept. ``seen`` limits what a step that is retried
+    is given: the results up to that place.
     """
 
     __slots__ = (
@@ -164,6 +165,12 @@ class Progress:
             if name != entry.step:
                 step.edit = None
                 step.seen = None
+        for name in detail.superseded:
+            # Where nothing that is kept depends on it, what it does now comes behind all other results.
+            if name in self.steps and not any(
+                self.steps[later].status.done for later in descendants(self.after, name)
+            ):
+                self.steps[name].ordinal = None
         target = self.steps.get(entry.step)
         if target is not None and entry.changes is not None:
             edit = decode_delta(entry.changes)

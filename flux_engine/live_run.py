@@ -218,14 +218,17 @@ class LiveRun(Generic[InputT, DataT]):
         tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
             while True:
-                ready = [] if self.halting else self._schedule.take()
+                names = [] if self.halting else self._schedule.take()
+                ready = [(name, StepRun(self, self._definition.step(name))) for name in names]
                 if len(ready) == 1 and not tasks:
-                    self._note(ready[0], await self._fly(ready[0]))
+                    self._note(names[0], await self._fly(*ready[0]))
                     continue
-                for name in ready:
-                    tasks[asyncio.ensure_future(self._fly(name))] = name
+                for name, step in ready:
+                    tasks[asyncio.ensure_future(self._fly(name, step))] = name
                 if not tasks:
                     return
+                if self.ledger.pending and not ready:  # what begins now stores it by itself
+                    await self.ledger.commit()
                 for task in await self._first_of(tasks):
                     self._note(tasks.pop(task), task.result())
         finally:
@@ -244,8 +247,7 @@ class LiveRun(Generic[InputT, DataT]):
             news.cancel()
         return {task for task in tasks if task in ended}
 
-    async def _fly(self, name: str) -> StepEnd:
-        step = StepRun(self, self._definition.step(name))
+    async def _fly(self, name: str, step: StepRun) -> StepEnd:
         self._in_flight[name] = step
         try:
             return await step.take()

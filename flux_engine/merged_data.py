@@ -67,7 +67,7 @@ class MergedData:
         """Merge what a step changed. ``last`` says that its result comes behind all others."""
         self.reserve(step, delta)
         self._meanwhile.pop(step, None)
-        if not last:
+        if not last or step in self._restored:  # its place is not the last, or it brings an edit
             self._merged = None
         elif self._merged is not None and delta:
             if self._meanwhile:

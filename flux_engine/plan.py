@@ -120,9 +120,9 @@ def check_waits(
     run_id: str, status: RunStatus, waiting: Mapping[str, str], signal: str, *, in_hand: bool = False
 ) -> None:
     """Raise unless a step of the run waits for the signal. ``waiting`` has steps by signal."""
-    if signal in waiting:
+    if signal in waiting and not status.ended:
         return
-    if waiting:
+    if waiting and not status.ended:
         names = ", ".join(repr(name) for name in waiting)
         raise SignalMismatchError(f"Run {run_id} waits for signal {names}, not for {signal!r}.")
     if in_hand:
@@ -144,12 +144,11 @@ def copy_before(
     now: float,
 ) -> list[JournalEntry]:
     """Return the entries of a new run that has the results of another one before ``step``."""
-    place = progress.steps[step].seen if step in progress.steps else None
+    given = progress.visible_to(step) if step in progress.steps else progress.results()
     following = {step, *descendants(definition.after, step)}
     entries: list[JournalEntry] = []
-    for result in progress.results():
-        late = place is not None and (result.ordinal or 0) > place
-        if result.name in following or late or result.last is None:
+    for result in given:
+        if result.name in following or result.last is None:
             continue
         edited = [] if result.edit is None else [_edit(len(entries) + 1, result.name, result.edit, now)]
         entries += edited

@@ -68,7 +68,10 @@ class StepHost(Protocol):
 
 
 class StepRun:
-    """Takes one step as far as it goes. ``resting`` is true while it only waits for time to pass."""
+    """Takes one step as far as it goes. ``resting`` is true while it only waits for time to pass.
+
+    The step is given the data as it is now: those made together are given the same.
+    """
 
     def __init__(self, host: StepHost, step: StepDefinition) -> None:
         self.resting = False
@@ -76,13 +79,15 @@ class StepRun:
         self._step = step
         self._ledger = host.ledger
         self._progress = host.ledger.progress.steps[step.name]
+        self._seen = host.ledger.progress.last_ordinal
+        self._data = None if waiting_of(self._progress.last) else host.merged.begin(step.name)
 
     async def take(self) -> StepEnd:
         """Run the step, or go on with its waiting."""
         waiting = waiting_of(self._progress.last)
-        if waiting is not None:
-            return await self._go_on_waiting(waiting)
-        data = self._host.merged.begin(self._step.name)
+        if self._data is None or waiting is not None:
+            return await self._go_on_waiting(waiting or Waiting())
+        data = self._data
         try:
             wanted = await self._condition(data)
         except Exception as error:  # noqa: BLE001 - a condition is the user's code
@@ -111,7 +116,7 @@ class StepRun:
         timeout: Any = services.default_timeout if step.timeout is ENGINE_DEFAULT else step.timeout
         retry = 0
         while True:
-            entry = self._ledger.start_attempt(step, retry, retries)
+            entry = self._ledger.start_attempt(step, retry, retries, seen=self._seen)
             await self._ledger.commit()
             outcome, stored = await self._attempt(entry, data, timeout, retry)
             if outcome.error is None:

@@ -64,13 +64,14 @@ def descendants(after: After, step: str) -> set[str]:
 def visible(after: After, step: str, *, seen: int | None, results: Iterable[tuple[str, int]]) -> list[str]:
     """Return which results a step is given, in their order.
 
-    ``results`` are names with their places. A step that has started before (``seen`` is how many results
-    there were then) is given what it was given then; else it is given all but what depends on it.
+        ``results`` are names with their places. A step that has started before (``seen`` is how many results
+        there were then) is given what it was given then; else it is given all; never
+    its own result, nor what depends on it.
     """
-    ordered = [(name, place) for name, place in sorted(results, key=lambda pair: pair[1])]
+    hidden = {step, *descendants(after, step)}
+    ordered = [pair for pair in sorted(results, key=lambda pair: pair[1]) if pair[0] not in hidden]
     if seen is None:
-        hidden = descendants(after, step)
-        return [name for name, _ in ordered if name not in hidden]
+        return [name for name, _ in ordered]
     before = ancestors(after, step)
     return [name for name, place in ordered if place <= seen or name in before]
 
