@@ -31,7 +31,7 @@ from flux_tui.runner.pool import RunnerPool
 from flux_tui.runners import Runners
 from flux_tui.settings import STANDARD_INPUT, Settings
 
-TRACE_BUSY, TRACE_IDLE = 0.03, 0.1
+TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
 """Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
 
 STORE_BUSY, STORE_IDLE = 0.25, 2.0

@@ -348,9 +348,10 @@ class MainScreen(Screen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """On a low terminal, show the half of the screen that has the focus."""
         deep = event.widget is self.details or self.details in event.widget.ancestors
-        lists = self.query_one("#lists") in event.widget.ancestors
-        if deep or lists:
+        if deep or self.query_one("#lists") in event.widget.ancestors:
             self.set_class(deep, "-deep")
+        if event.widget is self.runs and self.selection.run is None:
+            self._found()
         self._show_footer()
 
     # Keys
@@ -396,4 +397,4 @@ class MainScreen(Screen[None]):
         if self.runs_pane.filtering:
             self.runs_pane.end_filter()
         elif self.focused not in (self.workflows, self.runs):
-            self.focus_pane("runs")
+            self.focus_pane("workflows" if self.selection.run is None else "runs")

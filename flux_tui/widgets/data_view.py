@@ -21,6 +21,8 @@ from flux_tui.model.tree import MISSING, Mark, Missing, Node, Path, bare, mark_o
 from flux_tui.widgets.data_tree import DataTree
 
 MAX_MATCHES = 1000
+ENDED = frozenset({"completed", "failed", "skipped", "compensated"})
+"""The statuses of a step that has left its data behind."""
 
 
 class DataView(Vertical):
@@ -211,8 +213,10 @@ def _final_data(run: RunView) -> Mapping[str, Any] | Missing:
 def _data_title(step: StepView, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     name = printable(step.name)
     changes = step.changes or Changes()
-    if step.changes is None:
-        return f"Data that {name} found" if step.status != "pending" else f"Data that {name} would find"
+    if step.status == "pending":
+        return f"Data that {name} would find"
+    if step.changes is None or step.status not in ENDED:
+        return f"Data that {name} found"
     marks = [
         mark_of(old.get(key, MISSING), new.get(key, MISSING)) for key in (*changes.set, *changes.deleted)
     ]

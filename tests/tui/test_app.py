@@ -418,7 +418,7 @@ async def test_older_runs_are_read_when_the_list_nears_its_end(tmp_path: Path) -
     async with FluxApp(desk).run_test(size=(120, 36)) as pilot:
         screen = screen_of(pilot)
         await until(lambda: desk.runs.total == 200, "the first page")
-        assert screen.runs_pane.border_subtitle == "200+"
+        await until(lambda: screen.runs_pane.border_subtitle == "200+", "the count")
         await pilot.press("2", "end")
         await until(lambda: desk.runs.total == 230, "the rest")
         await pilot.pause()

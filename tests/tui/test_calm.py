@@ -60,6 +60,20 @@ async def test_going_to_what_a_filter_found_selects_it() -> None:
         assert screen.graph_pane.title.plain.startswith("letter")
 
 
+async def test_the_list_of_runs_shows_what_its_cursor_is_on() -> None:
+    """Going to the runs from a workflow that never ran selects the run under the cursor."""
+    async with opened() as (desk, pilot, screen):
+        desk.load(module("a.py", described("new", "one")), module("post.py", LETTER))
+        await pilot.press("1", "home", "j", "k", "j")
+        await pilot.pause()
+        assert (screen.selection.workflow, screen.selection.run) == ("new", None)
+        await pilot.press("4", "escape")
+        assert screen.focused is screen.workflows
+        await pilot.press("2")
+        await pilot.pause()
+        assert screen.selection.run == screen.runs.cursor_key == "parcel-1"
+
+
 async def test_the_error_tab_has_the_problem_of_a_broken_module_until_it_loads() -> None:
     """No tab opens by itself; the Error tab is marked, and shows file and line above anything else."""
     async with opened() as (desk, pilot, screen):

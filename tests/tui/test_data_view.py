@@ -267,6 +267,16 @@ async def test_data_that_comes_later_opens_at_the_top() -> None:
         assert app.view.tree_view.cursor_key == ("data",)
 
 
+async def test_a_step_in_progress_has_left_nothing_yet() -> None:
+    """Whatever is known of its changes so far, its data is what it found."""
+    app = DataApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        step = StepView(name="fetch", status="running", changes=Changes())
+        app.show(RunView(id="r1", workflow="order", steps=(step,)), "fetch")
+        await pilot.pause()
+        assert app.lines[0] == "Data that fetch found {}"
+
+
 async def test_the_cursor_goes_to_what_is_left_of_its_place() -> None:
     """From a value that another run has not, the cursor goes to the value that it was in, not to any row."""
     app = DataApp()
