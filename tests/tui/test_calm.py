@@ -11,7 +11,6 @@ import pytest
 from fake_desk import FakeDesk, completed, described, module, started, step_events
 from textual.pilot import Pilot
 
-from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage, create_workflow
 from flux_tui import run_flows
 from flux_tui.app import FluxApp
 from flux_tui.desk import Desk
@@ -93,26 +92,26 @@ async def test_the_error_tab_has_the_problem_of_a_broken_module_until_it_loads()
         assert "the box is too small" in shown
 
 
-async def test_runs_read_at_the_start_are_not_new(tmp_path: Path) -> None:
+async def test_runs_read_at_the_start_are_not_new() -> None:
     """However trace and store come in, the list begins at its newest run and counts nothing as new."""
-
-    def step(ctx: Any) -> None:
-        ctx.data.n = 1
-
-    settings = Settings(project=tmp_path).anchored()
-    workflow = create_workflow("parcel").step("pick", step)
-    sink = JsonFileTraceSink(settings.trace)
-    async with FluxEngine(storage=SQLiteStorage(settings.db), trace=sink) as engine:
-        for _ in range(30):
-            newest = (await engine.execute(workflow, None)).id
-    desk = Desk(settings, [])
+    desk = FakeDesk()
     async with FluxApp(desk).run_test(size=(120, 36)) as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, MainScreen)
-        await until(lambda: desk.loaded and desk.runs.total == 30, "the runs")
+        desk._unread.add("store")
+        for first, ago in (("old", 9000.0), ("new", 900.0)):
+            for number in range(60):
+                desk.trace(started(f"{first}-{number}", LETTER, ago=ago - number))
+            await pilot.pause()
+        assert screen.runs.row_key(screen.runs.scroll_offset.y) == "new-59"
+        assert "↑" not in screen.runs.render_line(0).text
+        desk._unread.clear()
+        desk.trace(started("last", LETTER, ago=800))
         await pilot.pause()
-        assert screen.runs.row_key(screen.runs.scroll_offset.y) == newest
-        assert "new" not in screen.runs.render_line(0).text
+        desk.trace(started("later", LETTER, ago=700))
+        await pilot.pause()
+        assert screen.runs.row_key(screen.runs.scroll_offset.y) == "last"
+        assert "↑ 1 new" in screen.runs.render_line(0).text
 
 
 async def test_a_request_that_takes_its_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
