@@ -13,7 +13,6 @@ from flux_tui.model import fold
 from flux_tui.model.run import RunView
 from flux_tui.screens.edit_data import EditDataScreen
 
-
 MODULE = """\
 from dataclasses import dataclass
 from decimal import Decimal
