@@ -18,18 +18,20 @@ from flux_engine.execution import RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.trace import TraceFeed, TraceNews
+from flux_tui.inputs import Inputs
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
 from flux_tui.model.runs import RunsModel
 from flux_tui.news import DeskState, Notice
 from flux_tui.open_runs import OpenRuns
+from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Scope
 from flux_tui.runner.pool import RunnerPool
 from flux_tui.runners import Runners
 from flux_tui.settings import STANDARD_INPUT, Settings
 
-TRACE_BUSY, TRACE_IDLE = 0.03, 0.1
+TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
 """Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
 
 STORE_BUSY, STORE_IDLE = 0.25, 2.0
@@ -37,9 +39,6 @@ STORE_BUSY, STORE_IDLE = 0.25, 2.0
 
 BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
-
-INPUTS_KEPT = 50
-"""How many inputs of a workflow are remembered."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -52,7 +51,8 @@ class Change(Struct, frozen=True, kw_only=True):
 class Desk:
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
-    ``older`` says that the store has more runs than were read; ``read_older`` gets some.
+    ``older`` says that the store has more runs than were read; ``read_older`` gets some. ``loaded`` says
+    that what was there at the start has been read.
     The verbs raise ``RunnerRefused`` for what cannot be done.
     """
 
@@ -74,12 +74,13 @@ class Desk:
         self.counts: Counter[str] = Counter()
         self.state = DeskState(runner="off" if trace_only else "starting")
         self.older = False
+        self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
         self._tell: Callable[[Change], None] = lambda _: None
         self._open = OpenRuns()
         self._looked_at: str | None = None
         self._latest: dict[str, tuple[float, str]] = {}
-        self._inputs: dict[str, list[Any]] = {}
+        self._inputs = Inputs()
         self._graphs: dict[str, Any] = {}
         self._paged = False
         self._reading_older = False
@@ -134,6 +135,11 @@ class Desk:
         """Return the time in milliseconds since the epoch."""
         return self._clock() * 1000
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the trace and the store were read once, so that whatever comes now is new."""
+        return not self._unread
+
     def view(self, run_id: str) -> RunView | None:
         """Return a run that is open, or ``None`` while it is being read."""
         return self._open.view(run_id)
@@ -158,7 +164,7 @@ class Desk:
 
     def inputs(self, workflow: str) -> list[Any]:
         """Return the inputs that a workflow was run with, as far as they are known, the latest first."""
-        known = list(self._inputs.get(workflow, ()))
+        known = self._inputs.of(workflow)
         latest = self.latest(workflow)
         view = None if latest is None else self.view(latest)
         if view is not None and view.input not in known:
@@ -188,11 +194,15 @@ class Desk:
     # Verbs
 
     async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
-        """Start a run; return its id when it exists."""
+        """Start a run; return its id when it exists. The input is kept unless it is what was refused."""
         self.stay_busy()
-        run_id = await self._pool.run(workflow, input)
-        earlier = [value for value in self._inputs.get(workflow, ()) if value != input]
-        self._inputs[workflow] = [input, *earlier][:INPUTS_KEPT]
+        try:
+            run_id = await self._pool.run(workflow, input)
+        except RunnerRefused as refused:
+            if not refused.problems:
+                self._inputs.remember(workflow, input)
+            raise
+        self._inputs.remember(workflow, input)
         self._begun(run_id)
         return run_id
 
@@ -261,6 +271,7 @@ class Desk:
                 seen = None if news.more else there
                 if news.more:
                     continue
+                self._unread.discard("trace")
             if self._busy:
                 await asyncio.sleep(TRACE_BUSY)
             else:
@@ -330,6 +341,7 @@ class Desk:
         while True:
             if await store.poll():
                 await self._read_page(store)
+            self._unread.discard("store")
             self.become(store_problem=store.problem)
             if await _wait(self._look, STORE_BUSY if self._busy else STORE_IDLE):
                 self._look.clear()

@@ -4,11 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.needs import Situation
+from flux_tui.screens.confirm import ConfirmScreen
+from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.help import HelpEntry
+from flux_tui.screens.retry import RetryScreen
+from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.widgets.data_view import DataView
 from flux_tui.widgets.error_view import ErrorView
 from flux_tui.widgets.event_view import EventView
@@ -25,6 +30,13 @@ PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
     ("In the events", EventView),
 )
 
+DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
+    ("In the form of a run", TriggerScreen),
+    ("In the data to edit", EditDataScreen),
+    ("In the plan of a retry", RetryScreen),
+    ("In a question", ConfirmScreen),
+)
+
 
 def entries(situation: Situation, keymap: actions.Keymap, *, read_only: bool) -> list[HelpEntry]:
     """Return every key with what it does, and why it does nothing now."""
@@ -35,10 +47,10 @@ def entries(situation: Situation, keymap: actions.Keymap, *, read_only: bool) ->
 
 
 def local_ids() -> frozenset[str]:
-    """Return the ids of the keys that only work in one part of the screen."""
+    """Return the ids of the keys that only work in one part of the screen, or in a dialog."""
     return frozenset(
         binding.id
-        for _, part in PARTS
+        for _, part in (*PARTS, *DIALOGS)
         for binding in part.BINDINGS
         if isinstance(binding, Binding) and binding.id is not None
     )

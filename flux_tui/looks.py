@@ -46,10 +46,21 @@ def views(desk: "Desk") -> dict[str, Widget]:
 
 
 def show_tab(
-    view: Widget, desk: "Desk", run: RunView | None, step: StepView | None, node: NodeSpec | None
+    view: Widget,
+    desk: "Desk",
+    run: RunView | None,
+    step: StepView | None,
+    node: NodeSpec | None,
+    *,
+    broken: ModuleView | None = None,
 ) -> None:
-    """Have the view of a tab show what is known of the step."""
+    """Have the view of a tab show what is known of the step.
+
+    While the module of its workflow does not load, ``broken``, the error to see to is that one.
+    """
     match view:
+        case ErrorView() if broken is not None and broken.problem is not None:
+            view.show_problem(broken.problem, broken.output)
         case ErrorView():
             events = () if run is None else desk.events_of(run.id)
             view.show(run, step, () if step is None else failed_attempts(events, step.name))
@@ -61,6 +72,12 @@ def show_tab(
             view.show(run, () if run is None else desk.events_of(run.id), desk.bad_lines)
         case SourceView():
             view.show(run, step, node)
+
+
+def marked_tabs(run: RunView | None, broken: ModuleView | None) -> frozenset[str]:
+    """Return the tabs that have something amiss in them."""
+    failed = run is not None and (run.error is not None or run.failed_step is not None)
+    return frozenset({ERROR}) if failed or broken is not None else frozenset()
 
 
 def home_path(path: Path) -> str:
@@ -96,6 +113,8 @@ def no_workflows(desk: "Desk") -> str:
         return "No workflow in this trace yet."
     if desk.state.runner == "starting":
         return "Looking for workflows…"
+    if desk.state.runner != "ready":
+        return "The runner is dead. It starts again by itself, or with K."
     return "No workflows yet."
 
 
@@ -103,6 +122,8 @@ def no_runs(desk: "Desk") -> str:
     """Return what stands in the place of runs."""
     if desk.runs.total:
         return "No run matches the filter. esc clears it."
+    if desk.state.store_problem is not None:
+        return "The runs cannot be read: the top of the screen says why."
     if desk.trace_only or desk.read_only:
         return "No runs yet."
     return "No runs yet. Select a workflow and press r."
@@ -110,8 +131,8 @@ def no_runs(desk: "Desk") -> str:
 
 def nothing_yet(desk: "Desk") -> bool:
     """Whether there is neither a workflow nor a run to show."""
-    waiting = desk.state.runner == "starting"
-    return not (desk.trace_only or waiting or desk.definitions.modules or desk.runs.total)
+    looked = desk.state.runner == "ready"
+    return looked and not (desk.trace_only or desk.definitions.modules or desk.runs.total)
 
 
 def headline(desk: "Desk") -> Headline:

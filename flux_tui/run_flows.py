@@ -4,7 +4,7 @@ All are coroutines that run beside the screen, so that neither a dialog nor the 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Scope
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
 
 CHANGED = "DefinitionChangedError"
+
+PATIENCE = 1.0
+"""Seconds without an answer after which the user is told that one is waited for."""
+
+Answer = TypeVar("Answer")
 
 
 async def run(screen: "MainScreen") -> None:
@@ -33,7 +38,7 @@ async def run(screen: "MainScreen") -> None:
         if asked is None:
             return
         try:
-            run_id = await screen.desk.run(definition.name, asked.value)
+            run_id = await _answered(screen, definition.name, screen.desk.run(definition.name, asked.value))
         except RunnerRefused as refused:
             if not refused.problems:
                 _tell_refused(screen, f"{definition.name} was not started", refused)
@@ -50,7 +55,8 @@ async def run_again(screen: "MainScreen") -> None:
     if definition is None:
         return
     try:
-        run_id = await screen.desk.run(definition.name, screen.desk.inputs(definition.name)[0])
+        latest = screen.desk.inputs(definition.name)[0]
+        run_id = await _answered(screen, definition.name, screen.desk.run(definition.name, latest))
     except RunnerRefused as refused:
         _tell_refused(screen, f"{definition.name} was not started", refused)
     else:
@@ -87,7 +93,7 @@ async def _retry(screen: "MainScreen", scope: Scope, data: dict[str, Any] | None
         return await desk.retry(view, step, scope=scope, data=data, allow_changed=allow_changed)
 
     try:
-        plan = await desk.preview(view, step, scope=scope)
+        plan = await _answered(screen, view.workflow, desk.preview(view, step, scope=scope))
     except RunnerRefused as refused:
         if refused.error != CHANGED:
             _tell_refused(screen, f"{step} was not retried", refused)
@@ -115,7 +121,7 @@ async def _send_on(
 ) -> None:
     """Send a run on its way; when its workflow has changed since, ask whether to do so all the same."""
     try:
-        run_id = await request(False)  # noqa: FBT003
+        run_id = await _answered(screen, workflow, request(False))  # noqa: FBT003
     except RunnerRefused as refused:
         if refused.error != CHANGED:
             _tell_refused(screen, failure, refused)
@@ -124,11 +130,21 @@ async def _send_on(
         if not await screen.app.push_screen_wait(question):
             return
         try:
-            run_id = await request(True)  # noqa: FBT003
+            run_id = await _answered(screen, workflow, request(True))  # noqa: FBT003
         except RunnerRefused as again:
             _tell_refused(screen, failure, again)
             return
     screen.follow(run_id, workflow)
+
+
+async def _answered(screen: "MainScreen", workflow: str, request: Awaitable[Answer]) -> Answer:
+    """Wait for the runner's answer; say so when it takes its time, as it does while the store is locked."""
+    waiting = "The runner has not answered yet: it may be blocked, or wait for the store."
+    timer = screen.set_timer(PATIENCE, lambda: tell(screen, waiting, title=workflow))
+    try:
+        return await request
+    finally:
+        timer.stop()
 
 
 async def restart(screen: "MainScreen") -> None:

@@ -9,10 +9,9 @@ from flux_tui.model.definitions import Definitions
 from flux_tui.model.runs import RunsModel
 from flux_tui.news import Blockage, Notice
 from flux_tui.runner.config import RunnerConfig
+from flux_tui.runner.messages import Blocked, Output
 from flux_tui.runner.pool import RunnerPool
 from flux_tui.runner.pool_events import (
-    BlockedEvent,
-    OutputEvent,
     PoolEvent,
     Reloaded,
     RunEnded,
@@ -91,9 +90,9 @@ class Runners:
                 self._owner.become(
                     runner="starting", note="a new runner is starting", death="", loading="", blocked=None
                 )
-            case BlockedEvent():
+            case Blocked():
                 self._owner.become(blocked=self._blockage(event))
-            case OutputEvent():
+            case Output():
                 pass  # the modules' output comes with them, and a dead runner's last words with its end
             case RunEnded():
                 self._ended(event)
@@ -126,7 +125,7 @@ class Runners:
         if event.error:
             self._owner.notify(Notice(title="A run stopped", text=event.error, severity="error"))
 
-    def _blockage(self, event: BlockedEvent) -> Blockage | None:
+    def _blockage(self, event: Blocked) -> Blockage | None:
         if not event.seconds:
             return None
         row = None if event.run_id is None else self._owner.runs.get(event.run_id)

@@ -1,4 +1,4 @@
-"""A project's store and trace, opened in one way by the commands and by the runner."""
+"""A project's store and trace: their folders, and the engines that the commands open on them."""
 
 from pathlib import Path
 from typing import Final

@@ -27,6 +27,7 @@ from flux_tui.cli.options import (
     settings_with,
 )
 from flux_tui.cli.texts import plan_lines
+from flux_tui.runner.edited import edited_values
 
 
 def retry(
@@ -59,6 +60,7 @@ def retry(
     start = step or failed_step(state)
     with foreground(settings) as session:
         workflow = workflow_named(state.name, target=target, paths=workflows, settings=settings)
+        values = None if edit is None else edited_values(edit)
 
         async def preview(engine: FluxEngine) -> RetryPlan:
             return await engine.preview_retry(
@@ -71,7 +73,7 @@ def retry(
                 state.id,
                 start,
                 scope=scope,
-                data=edit,
+                data=values,
                 keep_commits=keep_commits,
                 allow_changed=allow_changed,
             )

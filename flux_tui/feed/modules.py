@@ -17,7 +17,7 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 from flux_tui.runner.discovery import is_folder, source_folders
 
 DEBOUNCE_MS = 120
-STEP_MS = 15
+STEP_MS = 25
 LOOK_AGAIN_MS = 1_000
 POLL_SECONDS = 0.3
 

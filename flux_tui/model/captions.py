@@ -70,7 +70,7 @@ def caption(
     if step is None or status == "pending":
         forms = [""]
     elif status == "skipped":
-        forms = [printable(step.reason or "") or "skipped"]
+        forms = [printable(step.reason or "") or "skipped", "skipped"]
     elif status == "waiting":
         left, tries = countdown_text(step, now), tries_text(step, always=True)
         forms = [_words(tries, "again in", left), _words(tries, "in", left), f"in {left}"]

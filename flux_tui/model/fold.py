@@ -262,7 +262,7 @@ def _completed(step: StepView, event: TraceEvent) -> StepView:
         _ended(step, event, "completed"),
         error=None,
         discarded=None,
-        output=parse.plain(parse.meta(event).get("output")),
+        output=parse.meta(event).get("output"),
         changes=parse.changes(event.changes),
     )
 
@@ -309,7 +309,7 @@ def _closed(view: RunView, event: TraceEvent, status: str) -> RunView:
     if duration is None and since is not None:
         duration = max(event.timestamp - since, 0.0)
     error = _why(view, parse.error(event)) if status == "failed" else None
-    data = parse.plain(event.data) if event.step_name is None else None
+    data = event.data if event.step_name is None else None
     return replace(
         view,
         status=status,
@@ -364,7 +364,7 @@ def _signalled_run(view: RunView, event: TraceEvent) -> RunView:
     waiting = next((step for step in view.steps if step.status == "suspended"), None)
     if waiting is None:
         return view
-    done = replace(_ended(waiting, event, "completed"), reason=None, output=parse.plain(event.input))
+    done = replace(_ended(waiting, event, "completed"), reason=None, output=event.input)
     steps = tuple(done if step is waiting else step for step in view.steps)
     return replace(view, status="running", steps=steps)
 

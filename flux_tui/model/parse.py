@@ -1,6 +1,7 @@
 """Reads what the trace and the store hold into the values on screen, and never fails on what is malformed.
 
-A trace may have been written by anything. What cannot be read is left out; what can be read is kept.
+A trace may have been written by anything. What cannot be read is left out; what can be read is kept. The
+data of a run stays in the tagged form of the codec, so that an edit of it loses no type and no class.
 """
 
 import re
@@ -43,12 +44,12 @@ def names(value: object) -> tuple[str, ...]:
 
 
 def changes(value: object) -> Changes | None:
-    """Read ``{"set": {…}, "deleted": […]}``; ``None`` when it is nothing of the kind."""
+    """Read ``{"set": {…}, "deleted": […]}``, values as they are; ``None`` when it is nothing of the kind."""
     if not isinstance(value, Mapping):
         return None
     fresh = value.get("set")
     return Changes(
-        set={str(key): plain(item) for key, item in fresh.items()} if isinstance(fresh, Mapping) else {},
+        set={str(key): item for key, item in fresh.items()} if isinstance(fresh, Mapping) else {},
         deleted=names(value.get("deleted")),
     )
 

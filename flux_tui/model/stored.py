@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from flux_engine.execution import StepHistory, StepStatus, WorkflowState
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
+from flux_tui.model import parse
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, graph_spec
 
 _LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
@@ -24,7 +25,7 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
 
     Raises ``StorageError`` or ``msgspec.MsgspecError`` when what is stored is damaged.
     """
-    view = from_state(workflow_state(record, entries))
+    view = from_state(workflow_state(record, entries, decode=msgspec.json.decode))
     tries: dict[str, int] = {}
     left: set[str] = set()
     resumed = None
@@ -46,7 +47,7 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
 
 
 def from_state(state: WorkflowState) -> RunView:
-    """Return the run as the dashboard shows it."""
+    """Return the run as the dashboard shows it; its values are in the tagged form of the codec."""
     nodes = graph_spec(state.graph)
     graph = nodes if nodes.nodes else _chain(state.history)
     specs = {node.name: node for node in graph.nodes}
@@ -55,7 +56,7 @@ def from_state(state: WorkflowState) -> RunView:
         id=state.id,
         workflow=state.name,
         status="interrupted" if state.interrupted else state.status.value,
-        input=state.input,
+        input=parse.plain(state.input),
         graph=graph,
         steps=tuple(_step(entry, specs.get(entry.name), state) for entry in state.history),
         started_at=started,

@@ -88,12 +88,15 @@ def _long_duration_text(seconds: int) -> str:
 
 
 def age_text(milliseconds: float) -> str:
-    """Return an age in its largest unit, rounded down: ``2s``, ``5m``, ``3h``, ``2d``."""
+    """Return an age in its largest unit, rounded down: ``now``, ``20s``, ``5m``, ``3h``, ``2d``.
+
+    Under a minute it is told in tens of seconds, which is how often it is looked at.
+    """
     seconds = max(int(milliseconds // 1000), 0)
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+    return f"{seconds // 10}0s" if seconds >= 10 else "now"  # noqa: PLR2004
 
 
 def printable(text: str) -> str:

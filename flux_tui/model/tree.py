@@ -99,12 +99,27 @@ def untagged(value: Any) -> Any:
         inner = value.get("value", value.get("name", MISSING))
         if inner is MISSING:
             return {key: item for key, item in value.items() if key not in ("$type", "class")}
-        return inner
+        return _of_pairs(inner) if value["$type"] == "dict" else inner
     if isinstance(value, tuple | set | frozenset):
         return list(value)
     if isinstance(value, Enum):
         return value.name
     return repr(value) if isinstance(value, bytes | bytearray) else str(value)
+
+
+def bare(value: Any) -> Any:
+    """Return a value as JSON has it, down to its leaves."""
+    value = untagged(value)
+    if isinstance(value, Mapping):
+        return {str(key): bare(item) for key, item in value.items()}
+    return [bare(item) for item in value] if isinstance(value, list) else value
+
+
+def _of_pairs(pairs: Any) -> Any:
+    """Return a dict whose keys are no strings, which is stored as pairs; anything else as it is."""
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004
+        return pairs
+    return {key if isinstance(key, Hashable) else str(bare(key)): item for key, item in pairs}
 
 
 def expandable(value: Any) -> bool:

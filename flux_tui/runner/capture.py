@@ -56,9 +56,10 @@ class Capture:
         self._take(running[0] if len(running) == 1 else None, stream, DESCRIPTOR, text)
 
     def started(self, step: CurrentStep) -> None:
-        """An attempt begins."""
+        """An attempt begins: of a step, or under the same number of its compensation."""
         with self._lock:
             self._running[_key(step)] = step
+            self._logs.pop(_key(step), None)
 
     def ended(self, step: CurrentStep) -> None:
         """An attempt is over: send what it left unfinished."""

@@ -23,7 +23,7 @@ from flux_tui.runner.collect import (
 )
 from flux_tui.runner.discovery import Unreadable, find_modules, is_file, is_taken, module_name, name_within
 from flux_tui.runner.messages import ModuleInfo, Problem
-from flux_tui.runner.neighbours import check_neighbours
+from flux_tui.runner.namesakes import check_namesakes
 from flux_tui.runner.problems import problem_of, read_source, user_frames
 from flux_tui.runner.sources import import_file, is_project_source, pin_sources, project_files, same_file
 from flux_tui.runner.tail import Tail
@@ -112,7 +112,7 @@ def import_path(path: Path, root: Path) -> ModuleType:
         if same_file(module.__file__, path):
             return module
         return import_file(name_within(path, root), path)
-    check_neighbours(path, source)
+    check_namesakes(path, source)
     other = getattr(sys.modules.get(name), "__file__", None)
     if name in sys.modules and not same_file(other, path):
         name = name_within(path, root)

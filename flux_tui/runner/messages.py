@@ -185,7 +185,10 @@ class Output(Message, frozen=True, kw_only=True):
 
 
 class Blocked(Message, frozen=True, kw_only=True):
-    """A handler keeps the runner's event loop from turning; ``seconds`` 0 says that it turns again."""
+    """A handler keeps the runner's event loop from turning; ``seconds`` 0 says that it turns again.
+
+    ``where`` is ``file:line:function``.
+    """
 
     seconds: float
     run_id: str | None = None

@@ -31,8 +31,6 @@ from flux_tui.runner.messages import (
     Started,
 )
 from flux_tui.runner.pool_events import (
-    BlockedEvent,
-    OutputEvent,
     PoolEvent,
     Reloaded,
     RunEnded,
@@ -302,14 +300,10 @@ class RunnerPool:
                 member.run_ended(report)
                 self._emit(RunEnded(run_id=report.run_id, status=report.status, error=report.error))
             case Output():
-                self._emit(OutputEvent(stream=report.stream, text=report.text))
+                self._emit(report)
             case Blocked():
                 member.blocked = report if report.seconds else None
-                self._emit(
-                    BlockedEvent(
-                        seconds=report.seconds, run_id=report.run_id, step=report.step, where=report.where
-                    )
-                )
+                self._emit(report)
 
     def ended(self, runner: RunnerProcess) -> None:
         """Take note of a runner's end, and replace it when it was needed."""
@@ -319,7 +313,7 @@ class RunnerPool:
         member.died()
         was_blocked, member.blocked = member.blocked, None
         if was_blocked is not None:
-            self._emit(BlockedEvent(seconds=0, run_id=was_blocked.run_id, step=was_blocked.step))
+            self._emit(Blocked(seconds=0, run_id=was_blocked.run_id, step=was_blocked.step))
         self._end_load(member, None)
         if member.role is Role.SERVING or (member.role is Role.DRAINING and member.in_hand):
             self._mourn(member)

@@ -1,8 +1,8 @@
-"""What a ``RunnerPool`` tells the dashboard: frozen values."""
+"""What a ``RunnerPool`` tells the dashboard: frozen values, two of them as the runners report them."""
 
 from msgspec import Struct
 
-from flux_tui.runner.messages import ModuleInfo
+from flux_tui.runner.messages import Blocked, ModuleInfo, Output
 
 
 class Reloaded(Struct, frozen=True, kw_only=True):
@@ -37,25 +37,6 @@ class RunnerRestarted(Struct, frozen=True, kw_only=True):
     """Another runner stands in for one that died or was killed."""
 
 
-class BlockedEvent(Struct, frozen=True, kw_only=True):
-    """A handler keeps its runner from doing anything else; ``seconds`` 0 says that this is over.
-
-    ``where`` is ``file:line:function``.
-    """
-
-    seconds: float
-    run_id: str | None = None
-    step: str | None = None
-    where: str = ""
-
-
-class OutputEvent(Struct, frozen=True, kw_only=True):
-    """Text that user code wrote outside any step."""
-
-    stream: str
-    text: str
-
-
 class RunEnded(Struct, frozen=True, kw_only=True):
     """A run that this pool started goes no further: its status, or ``interrupted``."""
 
@@ -64,4 +45,4 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-PoolEvent = Reloaded | StillLoading | RunnerDied | RunnerRestarted | BlockedEvent | OutputEvent | RunEnded
+PoolEvent = Reloaded | StillLoading | RunnerDied | RunnerRestarted | Blocked | Output | RunEnded

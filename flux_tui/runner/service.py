@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, assert_never
 
 import msgspec
 
 from flux_engine import FluxEngine
-from flux_engine.codec import decode
 from flux_engine.errors import FluxError, InvalidInputError
 from flux_tui.runner.collect import Workflow
+from flux_tui.runner.edited import edited_values
 from flux_tui.runner.messages import (
     Command,
     Drain,
@@ -165,7 +164,7 @@ class RunnerService:
                     request.run_id,
                     request.step,
                     scope=request.scope,
-                    data=None if request.data is None else _decoded(request.data),
+                    data=None if request.data is None else edited_values(request.data),
                     ignore_when=request.ignore_when,
                     keep_commits=request.keep_commits,
                     allow_changed=request.allow_changed,
@@ -178,8 +177,3 @@ class RunnerService:
     ) -> None:
         refusal = Refused(request=request.request, error=error, message=message, problems=list(problems))
         self._report(refusal)
-
-
-def _decoded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return edited data with its tagged values as what they stand for, classes of the modules included."""
-    return {key: decode(json.dumps(value)) for key, value in data.items()}

@@ -9,8 +9,17 @@ from flux_engine.context import CurrentStep, current_step
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.runner.capture import Capture
 
-_ENDS = frozenset(
+_STEP_ENDS = frozenset(
     {EventType.STEP_COMPLETE, EventType.STEP_ERROR, EventType.STEP_RETRY, EventType.STEP_SUSPEND}
+)
+_RUN_ENDS = frozenset(
+    {
+        EventType.WORKFLOW_COMPLETE,
+        EventType.WORKFLOW_ERROR,
+        EventType.WORKFLOW_SUSPEND,
+        EventType.WORKFLOW_PAUSE,
+        EventType.WORKFLOW_CANCEL,
+    }
 )
 
 starting: ContextVar[Callable[[str], None] | None] = ContextVar("flux_starting", default=None)
@@ -43,17 +52,13 @@ class RunnerTrace:
 
     def emit(self, event: TraceEvent) -> None:
         """Take an event of the engine."""
-        if event.type in _ENDS:
-            self._ended(event)
+        if self._capture is not None:
+            self._end_attempts(self._capture, event)
         self.write(event)
-        if event.type == EventType.STEP_START and self._capture is not None:
+        if _begins_attempt(event) and self._capture is not None:
             self._capture.started(_step(event))
         elif event.type == EventType.WORKFLOW_START and (tell := starting.get()) is not None:
             tell(event.workflow_id)
-        elif event.type == EventType.WORKFLOW_PAUSE and self._capture is not None:
-            for step in self._capture.running():
-                if step.run_id == event.workflow_id:
-                    self._capture.ended(step)
 
     def write(self, event: TraceEvent) -> None:
         """Write an event as it is, from any thread."""
@@ -65,10 +70,19 @@ class RunnerTrace:
         """Forget who holds the lock: in a forked child that thread does not exist."""
         self._lock = threading.RLock()
 
-    def _ended(self, event: TraceEvent) -> None:
-        if self._capture is not None:
-            self._pump()
-            self._capture.ended(_step(event))
+    def _end_attempts(self, capture: Capture, event: TraceEvent) -> None:
+        """Have the last lines of the attempts that the event ends written before it."""
+        if event.type in _RUN_ENDS:
+            left = [step for step in capture.running() if step.run_id == event.workflow_id]
+        elif event.type in _STEP_ENDS or (
+            event.type == EventType.STEP_COMPENSATE and not _begins_attempt(event)
+        ):
+            left = [_step(event)]
+        else:
+            return
+        self._pump()
+        for step in left:
+            capture.ended(step)
 
 
 class RunnerLogger:
@@ -95,6 +109,11 @@ class RunnerLogger:
     def _tell(self, level: str, message: str) -> None:
         if current_step.get() is None:
             self._capture.write(level, message + "\n")
+
+
+def _begins_attempt(event: TraceEvent) -> bool:
+    compensation_begins = event.type == EventType.STEP_COMPENSATE and event.status == "running"
+    return event.type == EventType.STEP_START or compensation_begins
 
 
 def _step(event: TraceEvent) -> CurrentStep:

@@ -11,14 +11,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.getters import query_one
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from flux_tui.model.text import fit, printable
 from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets import tones
 from flux_tui.widgets.text_rows import TextRow, TextRows
 
-KEY_CELLS, LABEL_CELLS = 12, 18
+KEY_CELLS, LABEL_CELLS = 10, 15
 
 
 class HelpEntry(Struct, frozen=True, kw_only=True):
@@ -48,6 +48,7 @@ class HelpScreen(Dialog[None]):
     DEFAULT_CSS = """
     HelpScreen > DialogBox { width: 100; height: 100%; max-height: 44; padding: 0 1; overflow-y: hidden; }
     HelpScreen Input { margin-bottom: 1; }
+    HelpScreen #whole { height: 2; margin-top: 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "rows('cursor_up')", "Up", id="help.up", show=False),
@@ -68,6 +69,7 @@ class HelpScreen(Dialog[None]):
         """Yield the search line and the list."""
         yield Input(placeholder="search by name or key", compact=True)
         yield TextRows(empty="No key has this name. Press esc to see all.")
+        yield Static(id="whole", markup=False)
 
     def on_mount(self) -> None:
         """Start in the search line."""
@@ -77,7 +79,16 @@ class HelpScreen(Dialog[None]):
     @on(Input.Changed)
     def _fill(self) -> None:
         self._rows.set_rows(tuple(_rows(matching(self.entries, self._search.value))))
-        self._rows.move_to(0)
+        self._rows.move_to(1)
+
+    @on(TextRows.Highlighted)
+    def _tell_whole(self, message: TextRows.Highlighted) -> None:
+        """Say in full what the row under the cursor has no room for."""
+        entry = next((entry for entry in self.entries if _key(entry) == message.key), None)
+        text = "" if entry is None else entry.description
+        if entry is not None and entry.reason_disabled:
+            text = f"{text}. Not now: {entry.reason_disabled}."
+        self.query_one("#whole", Static).update(printable(text))
 
     def on_key(self, event: events.Key) -> None:
         """Close on ``?`` while nothing is searched for."""
@@ -107,7 +118,11 @@ def _rows(entries: Sequence[HelpEntry]) -> Iterator[TextRow]:
             yield TextRow(key=("gap", group), content=Content(""))
         yield TextRow(key=("group", group), content=Content.styled(printable(group), tones.HEADING))
         for entry in members:
-            yield TextRow(key=(group, entry.key, entry.label), content=_entry(entry))
+            yield TextRow(key=_key(entry), content=_entry(entry))
+
+
+def _key(entry: HelpEntry) -> tuple[str, str, str]:
+    return entry.group, entry.key, entry.label
 
 
 def _entry(entry: HelpEntry) -> Content:

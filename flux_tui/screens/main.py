@@ -77,6 +77,7 @@ class MainScreen(Screen[None]):
         self.desk = desk
         self.selection = Selection()
         self._version = -1
+        self._settled = False
         self._ticks = 0
         self._placed_at: str | None = None
         self._placed_on: str | None = None
@@ -255,6 +256,16 @@ class MainScreen(Screen[None]):
     def _filtered(self, message: RunsPane.Filtered) -> None:
         self.desk.filter(compile_filter(message.text))
         self._show()
+        if self.selection.run is not None:
+            self.runs.select(self.selection.run)
+
+    @on(RunsPane.Entered)
+    def _found(self) -> None:
+        """Select the run under the cursor: the one that was selected may be hidden now."""
+        key = self.runs.cursor_key
+        if key is not None and key != self.selection.run:
+            self._go_to_run(str(key))
+            self._show()
 
     # Bringing it onto the screen
 
@@ -281,7 +292,11 @@ class MainScreen(Screen[None]):
         self._placed_at = self._placed(self.workflows, key, self._placed_at)
         if desk.runs.version != self._version:
             self._version = desk.runs.version
-            self.runs.rows_changed()
+            if self._settled:
+                self.runs.rows_changed()
+            else:
+                self.runs.begin(now.run)
+            self._settled = desk.loaded
         self._placed_on = self._placed(self.runs, now.run, self._placed_on)
         self.runs_pane.show_subtitle(looks.runs_subtitle(desk))
 
@@ -300,7 +315,10 @@ class MainScreen(Screen[None]):
         self.details.open_tab(now.tab)
         step = None if view is None or now.step is None else view.step(now.step)
         node = looks.node_of(now, view, definition)
-        looks.show_tab(self.details.views[now.tab], self.desk, view, step, node)
+        stale = definition is not None and definition.stale
+        broken = self.desk.definitions.module(definition.path) if definition is not None and stale else None
+        self.details.mark(looks.marked_tabs(view, broken))
+        looks.show_tab(self.details.views[now.tab], self.desk, view, step, node, broken=broken)
         if self._clock is not None:
             moving = self.desk.runs.running > 0 or (view is not None and view.status == "running")
             self._clock.resume() if moving else self._clock.pause()
@@ -330,9 +348,10 @@ class MainScreen(Screen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """On a low terminal, show the half of the screen that has the focus."""
         deep = event.widget is self.details or self.details in event.widget.ancestors
-        lists = self.query_one("#lists") in event.widget.ancestors
-        if deep or lists:
+        if deep or self.query_one("#lists") in event.widget.ancestors:
             self.set_class(deep, "-deep")
+        if event.widget is self.runs and self.selection.run is None:
+            self._found()
         self._show_footer()
 
     # Keys
@@ -378,4 +397,4 @@ class MainScreen(Screen[None]):
         if self.runs_pane.filtering:
             self.runs_pane.end_filter()
         elif self.focused not in (self.workflows, self.runs):
-            self.focus_pane("runs")
+            self.focus_pane("workflows" if self.selection.run is None else "runs")

@@ -101,6 +101,8 @@ class TriggerScreen(Dialog[TriggerInput]):
         if self.form is None:
             self.add_class("-raw")
             self._json.text = "null" if self.definition.input_schema is None else "{}"
+            if self.definition.input_schema is None:
+                self._tell("This workflow declares no input: any JSON will do, and null for none.")
         if self._refused is not None:
             self._show_value(self._refused.value)
         self._start = self._snapshot()

@@ -53,15 +53,32 @@ class DataTree(LineList):
         self.root = Node((), {}, {})
 
     def show_root(self, root: Node, titles: dict[Hashable, str]) -> None:
-        """Show other values; what was open stays open where it still exists."""
-        known = set(self.root.keys)
+        """Show other values; what was open stays open where it still exists, and the cursor where it is.
+
+        A section that had nothing in it opens once it has. From a row that is gone the cursor goes to the
+        value that it was in; at the top it stays at the top.
+        """
+        rows = map(self.root.row, range(self.root.total))
+        known = {row.key for row in rows if not row.depth and row.expandable}
         for path in list(self.root.open_paths()):
             self._open(root, path)
         for key in root.keys:
             if key not in known:
                 self._open(root, (key,))
         self.root, self.titles = root, titles
-        self.rows_changed()
+        self._keep_place(self.cursor_key)
+
+    def _keep_place(self, path: Hashable | None) -> None:
+        place = path if isinstance(path, tuple) and self.cursor > 0 else ()
+        while place and self.root.number(place) is None:
+            place = place[:-1]
+        if place:
+            self._cursor_key = place
+            self.rows_changed()
+        else:
+            self.rows_replaced()
+        if place != path:
+            self.scroll_to_row(self.cursor)
 
     def row_count(self) -> int:
         """Return how many rows are visible."""

@@ -17,10 +17,12 @@ from flux_engine.execution import Changes
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
 from flux_tui.model.text import printable
-from flux_tui.model.tree import MISSING, Mark, Missing, Node, Path, mark_of, search
+from flux_tui.model.tree import MISSING, Mark, Missing, Node, Path, bare, mark_of, search
 from flux_tui.widgets.data_tree import DataTree
 
 MAX_MATCHES = 1000
+ENDED = frozenset({"completed", "failed", "skipped", "compensated"})
+"""The statuses of a step that has left its data behind."""
 
 
 class DataView(Vertical):
@@ -91,7 +93,7 @@ class DataView(Vertical):
 
     def _empty(self) -> str:
         if self._run is None:
-            return "No run selected. Select one in the list of runs to look into its data."
+            return "No run selected. Select one in the list of runs, or press r to start one."
         if self.only_changes:
             return "This step changed nothing. Press d to see all data."
         return "This run has no data."
@@ -106,8 +108,8 @@ class DataView(Vertical):
         return row.value if self.tree_view.revealed else self.tree_view.secrets.redact(row.value)
 
     def copy_text(self) -> str:
-        """Return the value under the cursor as text: strings as they are, all else as JSON."""
-        value = self.selected_value()
+        """Return the value under the cursor as text: strings as they are, all else as JSON, without tags."""
+        value = bare(self.selected_value())
         return (
             value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)
         )
@@ -211,8 +213,10 @@ def _final_data(run: RunView) -> Mapping[str, Any] | Missing:
 def _data_title(step: StepView, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     name = printable(step.name)
     changes = step.changes or Changes()
-    if step.changes is None:
-        return f"Data that {name} found" if step.status != "pending" else f"Data that {name} would find"
+    if step.status == "pending":
+        return f"Data that {name} would find"
+    if step.changes is None or step.status not in ENDED:
+        return f"Data that {name} found"
     marks = [
         mark_of(old.get(key, MISSING), new.get(key, MISSING)) for key in (*changes.set, *changes.deleted)
     ]

@@ -184,6 +184,12 @@ class LineList(ScrollView, can_focus=True):
         self._remember_top()
         self.refresh()
 
+    def rows_replaced(self) -> None:
+        """Read another model from its top: no row of the old one is looked for."""
+        self._cursor_key = self._top_key = None
+        self.set_reactive(LineList.cursor, 0)
+        self.rows_changed()
+
     def rows_folded(self) -> None:
         """Read the model again after rows were opened or closed: none of them is new."""
         count, seen = self._count, self._seen

@@ -53,6 +53,13 @@ class RunList(LineList):
         del near
         return self._model.index_of(str(key))
 
+    def begin(self, selected: str | None) -> None:
+        """Show the newest runs, or the one that is selected: nothing is new while all are being read."""
+        self.rows_replaced()
+        self.scroll_to(y=0, animate=False, force=True)
+        if selected is not None:
+            self.select(selected)
+
     def render_row(self, index: int, width: int) -> Content:
         """Draw one run."""
         row = self._model.row(index)
@@ -78,9 +85,12 @@ class FilterInput(Input):
         Binding("down", "to_the_runs", "To the runs", id="filter.down", show=False),
     ]
 
+    class Left(Message):
+        """The list below is wanted."""
+
     def action_to_the_runs(self) -> None:
         """Leave the filter as it is and go to the list."""
-        self.screen.query_one(RunList).focus()
+        self.post_message(self.Left())
 
 
 class RunsPane(Pane):
@@ -99,6 +109,9 @@ class RunsPane(Pane):
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
+
+    class Entered(Message):
+        """The user went to what the filter found."""
 
     def __init__(self, runs: RunList, *, id: str) -> None:  # noqa: A002
         super().__init__(title="Runs", id=id)
@@ -127,6 +140,8 @@ class RunsPane(Pane):
         self.post_message(self.Filtered(message.value))
 
     @on(Input.Submitted)
-    def _submitted(self, message: Input.Submitted) -> None:
+    @on(FilterInput.Left)
+    def _enter(self, message: Message) -> None:
         message.stop()
         self.runs.focus()
+        self.post_message(self.Entered())

@@ -7,12 +7,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 FIRST_WORKFLOW = """\
+from pydantic import BaseModel
 from flux_engine import create_workflow
 
-async def greet(ctx):
-    print("Hello,", ctx.input["name"])
+class Greeting(BaseModel):
+    name: str = "world"
 
-hello = create_workflow("hello").step("greet", greet)
+async def greet(ctx):
+    print("Hello,", ctx.input.name)
+
+hello = create_workflow("hello").input(Greeting).step("greet", greet)
 """
 
 
@@ -20,7 +24,7 @@ class Welcome(VerticalScroll):
     """The first workflow, ready to be copied."""
 
     DEFAULT_CSS = """
-    Welcome { background: $surface; padding: 1 2; }
+    Welcome { background: $surface; padding: 0 2; }
     """
     copy_text: ClassVar[str] = FIRST_WORKFLOW
 

@@ -268,11 +268,11 @@ def test_retry_finds_the_workflow_in_the_project(shop):
 
 
 def test_retry_merges_data_that_is_given(shop):
-    """``--data`` goes over the data before the step."""
+    """``--data`` goes over the data before the step; what JSON has not is typed as it is stored."""
     order(shop)
     (shop / "paid").touch()
-    done = flux(shop, "runs", "retry", "r1", "--data", '{"total": 99}')
-    assert json.loads(done.stdout)["paid"] == 99
+    done = flux(shop, "runs", "retry", "r1", "--data", '{"total": {"$type": "decimal", "value": "9.5"}}')
+    assert json.loads(done.stdout)["paid"] == "9.5"
     assert flux(shop, "runs", "retry", "r1", "pay", "--data", "[1]").returncode == 2
 
 

@@ -212,3 +212,34 @@ async def test_edited_data_reaches_the_step_with_its_types(project: Project) -> 
     with pytest.raises(RunnerRefused) as refused:
         await project.pool.retry("parcels", run_id, "ship", data={"total": {"$type": "decimal"}})
     assert refused.value.error == "SerializationError"
+
+
+async def test_what_a_compensation_prints_is_in_the_trace_before_its_end(project: Project) -> None:
+    """Line by line, also under the number that an attempt of the step has had; so is the last line."""
+    project.write(
+        "shop.py",
+        """
+        def pay(ctx):
+            print("declined")
+            raise ValueError("declined")
+
+        def unbook(ctx):
+            print("unbooked")
+            print("no line end", end="")
+
+        flow = (
+            create_workflow("trip")
+            .step("book", lambda ctx: print("booked"), compensate=unbook)
+            .step("pay", pay)
+        )
+        """,
+    )
+    await project.pool.start()
+    assert (await project.run_to_end("trip")).status == "failed"
+    assert project.log() == ["booked", "declined", "unbooked", "no line end"]
+    assert [event["type"] for event in project.trace()][-4:] == [
+        "step:log",
+        "step:log",
+        "step:compensate",
+        "workflow:error",
+    ]

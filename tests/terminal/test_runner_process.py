@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,8 @@ from runner_project import Project, is_alive, pids_of, until
 from flux_tui.runner.client import RunnerProcess, exit_words
 from flux_tui.runner.config import RunnerConfig
 from flux_tui.runner.member import RunnerRefused
-from flux_tui.runner.messages import Load, Loaded, Report
+from flux_tui.runner.messages import Blocked, Load, Loaded, Output, Report
 from flux_tui.runner.pool_events import (
-    BlockedEvent,
-    OutputEvent,
     Reloaded,
     RunEnded,
     RunnerDied,
@@ -256,7 +253,7 @@ async def test_a_handler_that_blocks_the_loop_is_reported_and_can_be_got_rid_of(
     )
     await project.pool.start()
     run_id = await project.pool.run("hang", {})
-    blocked = await project.heard(BlockedEvent)
+    blocked = await project.heard(Blocked)
     assert blocked.seconds >= 0.5
     assert (blocked.run_id, blocked.step) == (run_id, "hang")
     assert ":until_free" in blocked.where
@@ -264,7 +261,7 @@ async def test_a_handler_that_blocks_the_loop_is_reported_and_can_be_got_rid_of(
     await project.pool.restart()
     await project.heard(RunnerRestarted)
     assert (await project.heard(RunEnded)).status == "interrupted"
-    assert project.of(BlockedEvent)[-1].seconds == 0
+    assert project.of(Blocked)[-1].seconds == 0
     project.free()
     assert await project.pool.resume("hang", run_id) == run_id
     await until(lambda: project.of(RunEnded)[-1].status == "completed", lambda: str(project.events))
@@ -279,10 +276,10 @@ async def test_the_loop_that_turns_again_is_reported_too(project: Project) -> No
     )
     await project.pool.start()
     await project.pool.run("slow", {})
-    await project.heard(BlockedEvent)
+    await project.heard(Blocked)
     project.free()
     assert (await project.heard(RunEnded)).status == "completed"
-    await until(lambda: project.of(BlockedEvent)[-1].seconds == 0, lambda: str(project.events))
+    await until(lambda: project.of(Blocked)[-1].seconds == 0, lambda: str(project.events))
 
 
 async def test_a_run_in_hand_ends_on_the_code_it_began_with(shop: Project) -> None:
@@ -389,7 +386,7 @@ async def test_output_outside_steps_is_told(project: Project) -> None:
     """As of a thread that a module starts."""
     project.write("shop.py", "threading.Timer(0.2, lambda: print('from the background')).start()")
     await project.pool.start()
-    output = await project.heard(OutputEvent)
+    output = await project.heard(Output)
     assert (output.stream, output.text) == ("stdout", "from the background")
 
 
@@ -422,7 +419,7 @@ async def test_stopping_hands_runs_back_at_a_step_boundary(shop: Project) -> Non
 
 @pytest.mark.parametrize("form", ["def", "async def"])
 async def test_the_runner_ends_when_the_dashboard_is_killed(tmp_path: Path, form: str) -> None:
-    """Even while a handler blocks its main thread; within the grace."""
+    """Even while a handler blocks its main thread, and would for ever."""
     project = Project(tmp_path)
     project.write(
         "shop.py",
@@ -452,9 +449,7 @@ async def test_the_runner_ends_when_the_dashboard_is_killed(tmp_path: Path, form
         await until(lambda: any(call.startswith("pid-") for call in project.calls()), lambda: "the handler")
         [pid] = [int(call.removeprefix("pid-")) for call in project.calls()]
         dashboard.send_signal(signal.SIGKILL)
-        killed = time.monotonic()
         await until(lambda: not is_alive(pid), lambda: "the runner to end")
-        assert time.monotonic() - killed < project.config.grace + 2
     finally:
         project.free()
         with contextlib.suppress(ProcessLookupError):

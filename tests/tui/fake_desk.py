@@ -44,6 +44,7 @@ class FakeDesk(Desk):
         self.asked: list[tuple[Any, ...]] = []
         self.plan: RetryPlan | None = None
         self._tallies: dict[str, Tally] = {}
+        self._unread.clear()
 
     async def start(self) -> None:
         """Start nothing."""

@@ -294,6 +294,21 @@ def test_the_trace_has_a_steps_output_before_its_end(heard: Heard) -> None:
     assert capture.running() == []
 
 
+@pytest.mark.parametrize("end", ["workflow:pause", "workflow:cancel", "workflow:suspend", "workflow:error"])
+def test_the_end_of_a_run_ends_its_attempts(heard: Heard, end: str) -> None:
+    """What they have left unfinished comes before it; other runs go on."""
+    trace = RunnerTrace(_Writer(heard), lambda: None)
+    capture = Capture(trace.write, lambda *_: None)
+    trace.follow(capture)
+    for run in ("r1", "r2"):
+        capture.started(attempt(run=run))
+        with inside(attempt(run=run)):
+            capture.write("stdout", "half a line")
+    trace.emit(TraceEvent(type=EventType(end), timestamp=0, workflow_id="r1", workflow_name="order"))
+    assert [event.type for event in heard.events] == ["step:log", end]
+    assert capture.running() == [attempt(run="r2")]
+
+
 class _Writer:
     def __init__(self, heard: Heard) -> None:
         self._heard = heard

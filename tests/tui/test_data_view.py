@@ -248,3 +248,55 @@ async def test_a_double_click_opens_what_it_hits() -> None:
         await pilot.pause()
         assert await pilot.double_click(app.view.tree_view, offset=(20, 1))
         assert "+ added paid true" in app.lines
+
+
+async def test_data_that_comes_later_opens_at_the_top() -> None:
+    """While nobody moved the cursor it stays at the top; what the step did is open as soon as it is known."""
+    app = DataApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        waiting = StepView(name="fetch", status="running")
+        app.show(RunView(id="r1", workflow="order", input={"order_id": "o-1"}, steps=(waiting,)), "fetch")
+        await pilot.pause()
+        assert app.lines[0] == "▾ Input of the run"
+        app.show(run_view({}, Changes()), "fetch")
+        await pilot.pause()
+        assert app.lines[0] == "Data after fetch: unchanged {}"
+        app.show(run_view())
+        await pilot.pause()
+        assert app.lines[0] == "▾ Data after pay: 1 added, 1 changed, 1 deleted"
+        assert app.view.tree_view.cursor_key == ("data",)
+
+
+async def test_a_step_in_progress_has_left_nothing_yet() -> None:
+    """Whatever is known of its changes so far, its data is what it found."""
+    app = DataApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        step = StepView(name="fetch", status="running", changes=Changes())
+        app.show(RunView(id="r1", workflow="order", steps=(step,)), "fetch")
+        await pilot.pause()
+        assert app.lines[0] == "Data that fetch found {}"
+
+
+async def test_the_cursor_goes_to_what_is_left_of_its_place() -> None:
+    """From a value that another run has not, the cursor goes to the value that it was in, not to any row."""
+    app = DataApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.show(run_view())
+        await pilot.press("end")
+        tree = app.view.tree_view
+        assert tree.cursor_key == ("input", "order_id")
+        other = run_view()
+        app.show(RunView(id="r2", workflow="order", input={"n": 1}, steps=other.steps))
+        await pilot.pause()
+        assert tree.cursor_key == ("input",)
+
+
+async def test_what_is_copied_has_no_tags() -> None:
+    """A value of a type that JSON has not is copied as it reads, also inside a dict."""
+    app = DataApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.show(run_view())
+        await pilot.press("down")
+        assert '"total": "12.50"' in app.view.copy_text()
+        await pilot.press("right", "down", "down")
+        assert app.view.copy_text() == "12.50"

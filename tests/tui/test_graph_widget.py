@@ -137,7 +137,7 @@ async def test_nothing_moves_while_a_run_goes_live():
 
 
 async def test_each_status_has_a_glyph_and_words_of_its_own():
-    """Status can be read without colour, and why a step was skipped too."""
+    """Status can be read without colour; a reason that does not fit is left to the list."""
     app = GraphApp(run_of(BRANCHES, receive="completed", email="failed", slack="skipped", hook="running"))
     async with app.run_test(size=(100, 20)) as pilot:
         app.step_graph.tick(NOW)
@@ -149,7 +149,7 @@ async def test_each_status_has_a_glyph_and_words_of_its_own():
             "⊘ slack",
             "○ report",
             "12 ms",
-            "not wanted…",
+            "skipped",
             "1.5 s",
             "◆ commit",
         ):

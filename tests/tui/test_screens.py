@@ -320,7 +320,7 @@ async def test_help_searches_as_typed_and_says_why_keys_are_off() -> None:
         await pilot.press("escape")
         assert len(lines()) == 7
         await pilot.press("down", "down")
-        assert rows.cursor == 2
+        assert rows.cursor == 3
         await pilot.press("escape")
         assert app.answer is None
 

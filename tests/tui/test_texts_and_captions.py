@@ -48,10 +48,10 @@ def test_a_duration_keeps_three_digits_and_its_unit(milliseconds, text):
 
 @pytest.mark.parametrize(
     ("milliseconds", "text"),
-    [(-1, "0s"), (2900, "2s"), (60_000, "1m"), (3_599_999, "59m"), (3_600_000, "1h"), (2 * 86_400_000, "2d")],
+    [(-1, "now"), (9900, "now"), (29_900, "20s"), (60_000, "1m"), (3_599_999, "59m"), (3_600_000, "1h")],
 )
 def test_an_age_is_rounded_down_to_its_largest_unit(milliseconds, text):
-    """Ages are two or three characters, for a column."""
+    """Ages are two or three characters, for a column, and not finer than they are drawn again."""
     assert age_text(milliseconds) == text
 
 

@@ -12,7 +12,7 @@ from flux_tui.runner.discovery import is_file
 from flux_tui.runner.sources import is_project_source, same_file
 
 
-def check_neighbours(path: Path, source: str) -> None:
+def check_namesakes(path: Path, source: str) -> None:
     """Raise ``ImportError`` when the file imports a neighbour whose name another folder's module has.
 
     ``source`` is the file's text; raises ``SyntaxError`` too.

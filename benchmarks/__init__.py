@@ -1,0 +1,1 @@
+"""What Flux promises about its speed, measured through the real thing: ``python -m benchmarks``."""
