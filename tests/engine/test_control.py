@@ -216,3 +216,25 @@ async def test_a_run_that_is_interrupted_while_it_compensates_goes_on_compensati
     assert calls == ["charge", "ship", "undo charge", "undo charge"]
     assert (await second.resume(flow, "r")).ok
     assert calls[4:] == ["charge", "ship"]
+
+
+async def test_cancelling_a_run_that_moves_also_ends_its_waiting_branch(make_engine):
+    """The step that runs and the one that waits are both cancelled, and no signal is taken any more."""
+    started = asyncio.Event()
+
+    async def stuck(ctx):
+        started.set()
+        await asyncio.sleep(3600)
+
+    flow = create_workflow("w").step("ask", lambda ctx: wait("go"), after=()).step("stuck", stuck, after=())
+    engine, other = make_engine(), make_engine()
+    running = asyncio.ensure_future(engine.execute(flow, run_id="r"))
+    await started.wait()
+    async with asyncio.timeout(20):
+        while (await other.get("r")).step("ask").status != "suspended":
+            await asyncio.sleep(0.001)
+    state = await engine.cancel("r")
+    assert [step.status for step in state.history] == ["cancelled", "cancelled"]
+    assert (await running).status == "cancelled"
+    with pytest.raises(InvalidTransitionError):
+        await engine.signal(flow, "r", "go")
