@@ -292,6 +292,10 @@ class Custody:
 
     def _ended_in_background(self, run_id: str, task: asyncio.Task[Any]) -> None:
         self._driven.pop(run_id, None)
+        self._log_failure(run_id, task)
+
+    def _log_failure(self, run_id: str, task: asyncio.Task[Any]) -> None:
+        """Tell what nobody waits for any more."""
         if not task.cancelled() and (error := task.exception()) is not None:
             self._services.logger.error(f"run {run_id}: {type(error).__qualname__}: {error}")
 
@@ -303,6 +307,7 @@ class Custody:
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait([task])
+            self._log_failure(run.id, task)
             raise
         finally:
             del self._driven[run.id]
