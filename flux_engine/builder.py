@@ -7,7 +7,6 @@ from msgspec import structs
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from flux_engine.attempt import is_async
 from flux_engine.context import Context
 from flux_engine.data import Data, DataShape, is_text
 from flux_engine.definition import (
@@ -21,6 +20,7 @@ from flux_engine.definition import (
 from flux_engine.errors import DefinitionError
 from flux_engine.fingerprint import fingerprint
 from flux_engine.retry import Backoff, as_backoff, exponential
+from flux_engine.running.attempt import is_async
 from flux_engine.steps_graph import order
 from flux_engine.typed_data import data_shape
 

@@ -6,17 +6,17 @@ from typing import Any
 
 from flux_engine.arguments import Workflow, as_definition
 from flux_engine.codec import encode
-from flux_engine.custody import ask
-from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.engine_parts import EngineParts
 from flux_engine.errors import FluxError
 from flux_engine.execution import RunStatus, WorkflowState
 from flux_engine.journal import waiting_of, workflow_state
 from flux_engine.large_values import read_journal
-from flux_engine.live_run import Request
 from flux_engine.plan import check_verdict, check_waits
 from flux_engine.result import FluxResult
+from flux_engine.running.custody import ask
+from flux_engine.running.deadlines import Deadline
+from flux_engine.running.live_run import Request
 
 
 class RunControl(EngineParts):

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from flux_engine.announcer import Announcer, Sink
 from flux_engine.arguments import check_parts
 from flux_engine.builder import check_retries, check_timeout
 from flux_engine.clock import Clock, IdFactory, SystemClock, new_id
-from flux_engine.custody import Custody
-from flux_engine.deadlines import Deadline, Deadlines
 from flux_engine.hooks import Hooks
 from flux_engine.logger import FluxLogger, default_logger
-from flux_engine.problems import Problems
-from flux_engine.services import Services
+from flux_engine.running.announcer import Announcer, Sink
+from flux_engine.running.custody import Custody
+from flux_engine.running.deadlines import Deadline, Deadlines
+from flux_engine.running.problems import Problems
+from flux_engine.running.services import Services
 from flux_engine.storage.base import WorkflowStorage
 from flux_engine.storage.memory import MemoryStorage
 

@@ -20,7 +20,7 @@ from flux_engine.execution import (
     WaitsFor,
     WorkflowState,
 )
-from flux_engine.ownership import abandoned
+from flux_engine.running.ownership import abandoned
 from flux_engine.steps_graph import descendants, visible
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_engine.waiting import Waiting

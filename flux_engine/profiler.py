@@ -25,11 +25,11 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from flux_engine.arguments import Workflow, as_definition
-from flux_engine.attempt import is_async
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.engine import FluxEngine
 from flux_engine.errors import FluxError
 from flux_engine.retry import none
+from flux_engine.running.attempt import is_async
 from flux_engine.storage.memory import MemoryStorage
 from flux_engine.waiting import Sleep
 

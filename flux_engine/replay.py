@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec import structs
 
-from flux_engine.announcer import Announcer
 from flux_engine.arguments import Workflow, as_definition, as_statuses
 from flux_engine.clock import Clock
 from flux_engine.codec import decode
@@ -22,10 +21,8 @@ from flux_engine.errors import FatalError, InvalidInputError, WaitTimeoutError
 from flux_engine.execution import RunStatus, StepStatus
 from flux_engine.hooks import Hooks
 from flux_engine.journal import Progress, StepProgress, decode_error, stored_steps
-from flux_engine.live_run import LiveRun
 from flux_engine.logger import FluxSilentLogger
 from flux_engine.plan import merged_steps
-from flux_engine.problems import Problems
 from flux_engine.replay_report import (
     ReplayReport,
     StepDifference,
@@ -33,8 +30,11 @@ from flux_engine.replay_report import (
     error_differences,
     output_differences,
 )
-from flux_engine.services import Services
-from flux_engine.step_run import StepEnd, StepRun
+from flux_engine.running.announcer import Announcer
+from flux_engine.running.live_run import LiveRun
+from flux_engine.running.problems import Problems
+from flux_engine.running.services import Services
+from flux_engine.running.step_run import StepEnd, StepRun
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import RunQuery, RunRecord
 from flux_engine.storage.memory import MemoryStorage

@@ -12,10 +12,10 @@ from threading import Lock
 from typing import NamedTuple
 
 from flux_engine.errors import FluxError, TransactionError
+from flux_engine.running.threads import run_in_thread, to_its_end
 from flux_engine.storage import rows
 from flux_engine.storage.authorizer import Authorizer
 from flux_engine.storage.base import Parameters, RunTransaction, RunWrite, StatementResult
-from flux_engine.threads import run_in_thread, to_its_end
 
 Statement = Callable[[sqlite3.Connection], sqlite3.Cursor]
 

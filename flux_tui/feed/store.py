@@ -12,7 +12,7 @@ from flux_engine.errors import FluxError, StorageError
 from flux_engine.execution import RunStatus
 from flux_engine.journal import is_interrupted
 from flux_engine.large_values import read_journal
-from flux_engine.ownership import abandoned
+from flux_engine.running.ownership import abandoned
 from flux_engine.storage.base import RunQuery, RunRow
 from flux_engine.storage.sqlite import SQLiteStorage
 from flux_tui.model.filter import Filter

@@ -25,8 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, RootModel, field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from flux_engine.codec import decode, decode_plain, encode
+from flux_engine.codec.leaf_values import UNPACK
 from flux_engine.errors import SerializationError, UnknownTypeError
-from flux_engine.leaf_values import UNPACK
 
 
 class Colour(Enum):

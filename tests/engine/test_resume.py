@@ -278,7 +278,7 @@ def test_ownership_survives_the_reuse_of_a_pid():
     """A process with the same pid but another start is not the owner."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    from flux_engine.ownership import abandoned, is_gone, this_owner  # noqa: PLC0415
+    from flux_engine.running.ownership import abandoned, is_gone, this_owner  # noqa: PLC0415
 
     mine = this_owner()
     assert not is_gone(mine)

@@ -10,7 +10,7 @@ import pytest
 
 from flux_engine import FluxEngine, SQLiteStorage, create_workflow
 from flux_engine.execution import RunStatus, StepStatus
-from flux_engine.ownership import this_owner
+from flux_engine.running.ownership import this_owner
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord, RunWrite
 from flux_tui.feed.store import StoreFeed
 from flux_tui.model.filter import compile_filter
@@ -102,7 +102,10 @@ async def test_the_store_is_filtered(feed, store):
 
 def owner_process() -> subprocess.Popen[str]:
     """A process that tells who it is, and lives until it is killed."""
-    code = "from flux_engine.ownership import this_owner; print(this_owner().encode(), flush=True); input()"
+    code = (
+        "from flux_engine.running.ownership import this_owner\n"
+        "print(this_owner().encode(), flush=True); input()"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

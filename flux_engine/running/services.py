@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from flux_engine.announcer import Announcer
 from flux_engine.clock import Clock
 from flux_engine.logger import FluxLogger
+from flux_engine.running.announcer import Announcer
 from flux_engine.storage.base import WorkflowStorage
 
 if TYPE_CHECKING:
-    from flux_engine.deadlines import Deadlines
+    from flux_engine.running.deadlines import Deadlines
 
 
 class Services(Struct, kw_only=True):

@@ -6,10 +6,10 @@ and the time-out of its step. One that fails for good does not keep the others f
 
 from typing import Any
 
-from flux_engine.attempt import run_attempt
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition, WorkflowDefinition
 from flux_engine.execution import StepStatus
-from flux_engine.step_run import StepHost
+from flux_engine.running.attempt import run_attempt
+from flux_engine.running.step_run import StepHost
 
 
 class Compensations:

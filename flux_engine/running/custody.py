@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
     FluxError,
@@ -21,11 +20,12 @@ from flux_engine.execution import RunStatus
 from flux_engine.journal import INTERRUPTED, Progress, decode_error, progress_of, stored_steps, waiting_of
 from flux_engine.large_values import read_journal
 from flux_engine.ledger import Ledger
-from flux_engine.live_run import LiveRun, Request
-from flux_engine.ownership import decode_owner, is_gone, this_owner
 from flux_engine.plan import merged_steps
 from flux_engine.result import FluxResult
-from flux_engine.services import Services
+from flux_engine.running.deadlines import Deadline
+from flux_engine.running.live_run import LiveRun, Request
+from flux_engine.running.ownership import decode_owner, is_gone, this_owner
+from flux_engine.running.services import Services
 from flux_engine.storage.base import JournalEntry, RunQuery, RunRecord, RunRow, RunWrite
 from flux_engine.transitions import transition
 

@@ -13,7 +13,7 @@ from flux_engine.context import Context, CurrentStep, current_step
 from flux_engine.data import DataShape, Delta, RunData
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
-from flux_engine.threads import run_in_thread
+from flux_engine.running.threads import run_in_thread
 from flux_engine.waiting import Sleep, Wait
 
 

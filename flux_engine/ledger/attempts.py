@@ -2,12 +2,12 @@
 
 import msgspec
 
-from flux_engine.attempt import Outcome
-from flux_engine.books import NO_CHANGES, Books, as_json, milliseconds, raw
 from flux_engine.codec import decode
 from flux_engine.definition import StepDefinition
 from flux_engine.execution import ErrorInfo, StepStatus
 from flux_engine.failure import describe_exception
+from flux_engine.ledger.books import NO_CHANGES, Books, as_json, milliseconds, raw
+from flux_engine.running.attempt import Outcome
 from flux_engine.storage.base import EntryKind, JournalEntry
 from flux_engine.trace.events import EventType
 from flux_engine.transaction import AttemptTransaction

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from typing import Any, Generic, Literal
 
 from flux_engine.codec import decode
-from flux_engine.compensation import Compensations
 from flux_engine.context import Context
 from flux_engine.data import DataShape, RunData
-from flux_engine.deadlines import Deadline
 from flux_engine.definition import DataT, InputT, StepDefinition, WorkflowDefinition
 from flux_engine.errors import FluxError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
 from flux_engine.journal import Progress, StepProgress, decode_error, history_of, waiting_of
 from flux_engine.ledger import Ledger
-from flux_engine.merged_data import MergedData
 from flux_engine.result import FluxResult
-from flux_engine.services import Services
-from flux_engine.step_logger import StepLogger
-from flux_engine.step_run import StepEnd, StepRun, wake
+from flux_engine.running.compensation import Compensations
+from flux_engine.running.deadlines import Deadline
+from flux_engine.running.merged_data import MergedData
+from flux_engine.running.services import Services
+from flux_engine.running.step_logger import StepLogger
+from flux_engine.running.step_run import StepEnd, StepRun, wake
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import JournalEntry, RunRecord
 from flux_engine.transaction import AttemptTransaction

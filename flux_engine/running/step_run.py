@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from flux_engine.attempt import Outcome, is_async, run_attempt
 from flux_engine.context import Context
 from flux_engine.data import RunData, decode_delta
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition
@@ -19,8 +18,9 @@ from flux_engine.errors import (
 )
 from flux_engine.journal import waiting_of
 from flux_engine.ledger import Ledger
-from flux_engine.merged_data import MergedData
-from flux_engine.services import Services
+from flux_engine.running.attempt import Outcome, is_async, run_attempt
+from flux_engine.running.merged_data import MergedData
+from flux_engine.running.services import Services
 from flux_engine.storage.base import JournalEntry
 from flux_engine.transaction import AttemptTransaction
 from flux_engine.waiting import Sleep, Wait, Waiting

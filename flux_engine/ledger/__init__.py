@@ -7,14 +7,14 @@ stored or told before ``commit``.
 from collections.abc import Iterable
 from typing import Any
 
-from flux_engine.books import as_object, raw
-from flux_engine.compensation_ledger import CompensationEntries
 from flux_engine.execution import RunStatus
 from flux_engine.journal import INTERRUPTED
+from flux_engine.ledger.books import as_object, raw
+from flux_engine.ledger.compensations import CompensationEntries
+from flux_engine.ledger.waits import WaitingEntries
 from flux_engine.storage.base import JournalEntry
 from flux_engine.trace.events import EventType
 from flux_engine.transitions import transition
-from flux_engine.waiting_ledger import WaitingEntries
 
 _END_EVENTS = {
     RunStatus.FAILED: EventType.WORKFLOW_ERROR,

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flux_engine.class_names import find_class
+from flux_engine.codec.class_names import find_class
+from flux_engine.codec.instances import Parts, build_dataclass, build_model, find_member
+from flux_engine.codec.leaf_values import UNPACK, Wire
 from flux_engine.errors import SerializationError, UnknownTypeError
-from flux_engine.instances import Parts, build_dataclass, build_model, find_member
-from flux_engine.leaf_values import UNPACK, Wire
 
 _MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from flux_engine.attempt import Outcome
-from flux_engine.attempt_ledger import AttemptEntries
-from flux_engine.books import NO_CHANGES, as_json, milliseconds, raw
 from flux_engine.definition import StepDefinition
 from flux_engine.errors import WaitTimeoutError
 from flux_engine.execution import ErrorInfo, StepStatus
 from flux_engine.failure import describe_exception
 from flux_engine.journal import waiting_of
+from flux_engine.ledger.attempts import AttemptEntries
+from flux_engine.ledger.books import NO_CHANGES, as_json, milliseconds, raw
+from flux_engine.running.attempt import Outcome
 from flux_engine.storage.base import EntryKind, JournalEntry
 from flux_engine.trace.events import EventType
 from flux_engine.transitions import transition

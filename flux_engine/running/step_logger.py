@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from flux_engine.definition import StepDefinition
-from flux_engine.services import Services
+from flux_engine.running.services import Services
 from flux_engine.trace.events import EventType, TraceEvent
 
 

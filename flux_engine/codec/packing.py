@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 import msgspec
 from pydantic import BaseModel
 
-from flux_engine.class_names import name_of
+from flux_engine.codec.class_names import name_of
+from flux_engine.codec.instances import Parts, dataclass_parts, has_private_default, member_key, model_parts
+from flux_engine.codec.leaf_values import INT64, PACK, Wire
 from flux_engine.errors import SerializationError
-from flux_engine.instances import Parts, dataclass_parts, has_private_default, member_key, model_parts
-from flux_engine.leaf_values import INT64, PACK, Wire
 
 DEEPEST = 200
 """How many values may be nested in one another."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from flux_engine.hooks import HookEvent, Hooks
-from flux_engine.problems import Problems
+from flux_engine.running.problems import Problems
 from flux_engine.trace.events import TraceEvent
 
 

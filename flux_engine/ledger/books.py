@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from flux_engine.announcer import Announcement
 from flux_engine.definition import StepDefinition
 from flux_engine.errors import RunExistsError
 from flux_engine.execution import ErrorInfo
@@ -17,7 +16,8 @@ from flux_engine.failure import summary
 from flux_engine.hooks import HookEvent
 from flux_engine.journal import Progress
 from flux_engine.large_values import take_out
-from flux_engine.services import Services
+from flux_engine.running.announcer import Announcement
+from flux_engine.running.services import Services
 from flux_engine.storage.base import JournalEntry, RunRecord, RunWrite
 from flux_engine.trace.events import EventType, TraceEvent
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
+from flux_engine.codec.leaf_values import INT64
+from flux_engine.codec.packing import DEEPEST, Packer
+from flux_engine.codec.unpacking import PlainUnpacker, Unpacker
 from flux_engine.errors import SerializationError
-from flux_engine.leaf_values import INT64
-from flux_engine.packing import DEEPEST, Packer
-from flux_engine.unpacking import PlainUnpacker, Unpacker
 
 
 def encode(value: Any, *, root: str = "") -> str:

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from flux_engine.attempt import Outcome
-from flux_engine.books import Books, as_json, milliseconds
 from flux_engine.definition import StepDefinition
 from flux_engine.execution import ErrorInfo, StepStatus
 from flux_engine.failure import describe_exception
+from flux_engine.ledger.books import Books, as_json, milliseconds
+from flux_engine.running.attempt import Outcome
 from flux_engine.storage.base import EntryKind, JournalEntry
 from flux_engine.trace.events import EventType
 from flux_engine.transitions import transition

@@ -1,0 +1,1 @@
+"""Runs in hand: how they are taken, driven step by step, and let go."""
