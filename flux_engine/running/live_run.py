@@ -58,6 +58,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._request: Request | None = None
         self._failed = False
         self._concluding = False
+        self._has_waits = False
         self._in_flight: dict[str, StepRun] = {}
         self._news = asyncio.Event()
         self._schedule = Schedule({}, done=())
@@ -218,9 +219,10 @@ class LiveRun(Generic[InputT, DataT]):
         tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
             while True:
+                self._news.clear()
                 names = [] if self.halting else self._schedule.take()
                 ready = [(name, StepRun(self, self._definition.step(name))) for name in names]
-                if len(ready) == 1 and not tasks:
+                if len(ready) == 1 and not tasks and not self._has_waits:
                     self._note(names[0], await self._fly(*ready[0]))
                     continue
                 for name, step in ready:
@@ -239,7 +241,6 @@ class LiveRun(Generic[InputT, DataT]):
 
     async def _first_of(self, tasks: dict[asyncio.Task[StepEnd], str]) -> set[asyncio.Task[StepEnd]]:
         """Wait until a step ends, or there is news from outside."""
-        self._news.clear()
         news = asyncio.ensure_future(self._news.wait())
         try:
             ended, _ = await asyncio.wait([*tasks, news], return_when=asyncio.FIRST_COMPLETED)
@@ -259,6 +260,8 @@ class LiveRun(Generic[InputT, DataT]):
             self._schedule.end(name)
         elif end is StepEnd.FAILED:
             self._failed = True
+        elif end is StepEnd.WAITS:
+            self._has_waits = True
 
     # How it ends
 

@@ -137,6 +137,32 @@ async def test_a_signal_reaches_a_branch_that_waits_while_another_moves(engine):
     assert (await running).ok
 
 
+async def test_a_branch_goes_on_at_once_while_a_single_step_runs_beside_it(engine):
+    """What follows the wait does not wait for the other branch."""
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(ctx):
+        started.set()
+        await go_on.wait()
+
+    flow = (
+        create_workflow("w")
+        .step("ask", lambda ctx: wait("go"), after=())
+        .step("quick", lambda ctx: None, after=())
+        .step("slow", slow, after="quick", timeout=20)
+        .step("behind", lambda ctx: go_on.set(), after="ask")
+    )
+    running = asyncio.ensure_future(engine.execute(flow, run_id="r"))
+    await started.wait()
+
+    async def waits():
+        return (await engine.get("r")).step("ask").status == "suspended"
+
+    await until(waits)
+    assert (await engine.signal(flow, "r", "go")).ok
+    assert (await running).ok
+
+
 async def test_of_two_engines_that_signal_at_once_one_wins(make_engine):
     """The step behind the wait runs once."""
     calls = []
