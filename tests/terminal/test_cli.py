@@ -159,7 +159,7 @@ def test_input_comes_from_a_file_or_from_standard_input(shop):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["shop.py:order_flow", "--input", '{"order_id": 1,\n }'], ["--input", "line 2, column 2"]),
+        (["shop.py:order_flow", "--input", '{"order_id":\n x}'], ["--input", "line 2, column 2"]),
         (["shop.py:order_flow", "--input", "@none.json"], ["none.json", "No such file"]),
         (
             ["shop.py:order_flow", "--input", '{"quantity": "x"}'],
