@@ -171,6 +171,16 @@ async def test_a_preview_names_steps_whose_code_has_changed(engine):
     assert plan.changed_code == ("s",)
 
 
+async def test_a_changed_condition_counts_as_changed_code(engine):
+    """It decides whether the step runs, so it is part of it; a retry asks the new one."""
+    steps = create_workflow("w").step("s", lambda ctx: ctx.data.update(x=1), when=lambda ctx: ctx.input > 1)
+    result = await engine.execute(steps, 1)
+    assert result.history[0].status == "skipped"
+    edited = create_workflow("w").step("s", lambda ctx: ctx.data.update(x=1), when=lambda ctx: ctx.input > 0)
+    assert (await engine.preview_retry(edited, result.id, "s")).changed_code == ("s",)
+    assert (await engine.retry_step(edited, result.id, "s")).data == {"x": 1}
+
+
 async def test_completed_commits_can_be_kept(engine):
     """Their recorded changes count; a commit retried by name does run."""
     calls = []
