@@ -16,4 +16,9 @@ def edited_values(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises ``UnknownTypeError`` for classes of modules that are not loaded, ``SerializationError`` for a tag
     that does not fit what it has.
     """
-    return {key: decode(json.dumps(value)) for key, value in data.items()}
+    return {key: edited_value(value) for key, value in data.items()}
+
+
+def edited_value(value: Any) -> Any:
+    """Return a value that was edited; raises as ``edited_values``."""
+    return decode(json.dumps(value))

@@ -5,11 +5,13 @@ import enum
 import time
 
 from flux_tui.runner.client import RunnerProcess
-from flux_tui.runner.messages import Blocked, Drain, Ended, Message, Plan, Refused, Started
+from flux_tui.runner.messages import Accepted, Blocked, Drain, Ended, Message, Plan, Refused, Started
 
 UNANSWERED_SECONDS = 30.0
 UNANSWERED_WHILE_BLOCKED_SECONDS = 3.0
 LOOK_SECONDS = 0.25
+
+Answer = Started | Accepted | Plan
 
 
 class RunnerRefused(Exception):  # noqa: N818 - it is no error of the program but an answer
@@ -47,7 +49,7 @@ class Member:
         self.in_hand: dict[str, None] = {}
         self.blocked: Blocked | None = None
         self.loading_path = ""
-        self._pending: dict[int, asyncio.Future[Started | Plan]] = {}
+        self._pending: dict[int, asyncio.Future[Answer]] = {}
 
     def turn(self, role: Role) -> None:
         """Give the runner another role."""
@@ -64,9 +66,9 @@ class Member:
         self.turn(Role.DISMISSED)
         self.process.kill()
 
-    async def ask(self, request: int, command: Message) -> Started | Plan:
+    async def ask(self, request: int, command: Message) -> Answer:
         """Send a request and return its answer. Raises ``RunnerRefused``."""
-        future: asyncio.Future[Started | Plan] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending[request] = future
         self.process.send(command)
         asked = time.monotonic()
@@ -77,7 +79,7 @@ class Member:
         finally:
             self._pending.pop(request, None)
 
-    def answered(self, answer: Started | Plan | Refused) -> None:
+    def answered(self, answer: Answer | Refused) -> None:
         """Pass an answer on to who waits for it."""
         if isinstance(answer, Started):
             self.in_hand[answer.run_id] = None

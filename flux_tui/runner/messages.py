@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 Scope = Literal["downstream", "only"]
 
@@ -68,6 +68,33 @@ class Resume(Message, frozen=True, kw_only=True):
     workflow: str
     run_id: str
     allow_changed: bool = False
+
+
+class Signal(Message, frozen=True, kw_only=True):
+    """Send a signal to the step of a run that waits for it; answered like ``Run``.
+
+    Where values of ``payload`` are none of JSON's, they are in the tagged form of the codec.
+    """
+
+    request: int
+    workflow: str
+    run_id: str
+    name: str
+    payload: Any = None
+
+
+class Cancel(Message, frozen=True, kw_only=True):
+    """End a run; answered by ``Accepted`` or ``Refused``."""
+
+    request: int
+    run_id: str
+
+
+class Pause(Message, frozen=True, kw_only=True):
+    """Stop a run before its next step; answered by ``Accepted`` or ``Refused``."""
+
+    request: int
+    run_id: str
 
 
 class PreviewRetry(Message, frozen=True, kw_only=True):
@@ -152,6 +179,14 @@ class Started(Message, frozen=True, kw_only=True):
     run_id: str
 
 
+class Accepted(Message, frozen=True, kw_only=True):
+    """The run is asked to stop. ``status`` is the one it has now: it may still be on its way there."""
+
+    request: int
+    run_id: str
+    status: str
+
+
 class Ended(Message, frozen=True, kw_only=True):
     """The run ended, paused, was suspended, or was handed back: ``interrupted``, with its ``error``."""
 
@@ -196,8 +231,8 @@ class Blocked(Message, frozen=True, kw_only=True):
     where: str = ""
 
 
-Command = Load | Run | Retry | Resume | PreviewRetry | Drain | Stop
-Report = Hello | Loading | Loaded | Started | Ended | Refused | Plan | Output | Blocked
+Command = Load | Run | Retry | Resume | Signal | Cancel | Pause | PreviewRetry | Drain | Stop
+Report = Hello | Loading | Loaded | Started | Accepted | Ended | Refused | Plan | Output | Blocked
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

@@ -9,10 +9,12 @@ from typing import Any
 
 from flux_tui.runner.client import RunnerProcess
 from flux_tui.runner.config import RunnerConfig
-from flux_tui.runner.member import Member, Role, RunnerRefused
+from flux_tui.runner.member import Answer, Member, Role, RunnerRefused
 from flux_tui.runner.messages import (
     PROTOCOL,
+    Accepted,
     Blocked,
+    Cancel,
     Ended,
     Hello,
     Load,
@@ -20,6 +22,7 @@ from flux_tui.runner.messages import (
     Loading,
     Message,
     Output,
+    Pause,
     Plan,
     PreviewRetry,
     Refused,
@@ -28,6 +31,7 @@ from flux_tui.runner.messages import (
     Retry,
     Run,
     Scope,
+    Signal,
     Started,
 )
 from flux_tui.runner.pool_events import (
@@ -144,6 +148,26 @@ class RunnerPool:
         command = Resume(request=number, workflow=workflow, run_id=run_id, allow_changed=allow_changed)
         return await self._begin(workflow, number, command)
 
+    async def signal(self, workflow: str, run_id: str, name: str, payload: Any = None) -> str:
+        """Send a signal to a run that waits for it; return its id when it has been delivered.
+
+        Values of the payload that JSON has not are in the tagged form of the codec.
+        """
+        number = next(self._requests)
+        command = Signal(request=number, workflow=workflow, run_id=run_id, name=name, payload=payload)
+        await self._reach(workflow, run_id, number, command)
+        return run_id
+
+    async def cancel(self, workflow: str, run_id: str) -> str:
+        """End a run; return the status it has now: one in hand is asked to, and ``running`` for a while."""
+        number = next(self._requests)
+        return await self._reach(workflow, run_id, number, Cancel(request=number, run_id=run_id))
+
+    async def pause(self, workflow: str, run_id: str) -> str:
+        """Stop a run before its next step; return the status it has now, as ``cancel``."""
+        number = next(self._requests)
+        return await self._reach(workflow, run_id, number, Pause(request=number, run_id=run_id))
+
     async def preview_retry(
         self, workflow: str, run_id: str, step: str, *, scope: Scope = "downstream"
     ) -> dict[str, Any]:
@@ -168,6 +192,17 @@ class RunnerPool:
     async def _begin(self, workflow: str, number: int, command: Message) -> str:
         answer = await (await self._member_for(workflow)).ask(number, command)
         return answer.run_id if isinstance(answer, Started) else ""
+
+    async def _reach(self, workflow: str, run_id: str, number: int, command: Message) -> str:
+        """Ask the runner that has the run in hand, be it an old one, else the one that has the workflow."""
+        holder = next((member for member in self._members.values() if run_id in member.in_hand), None)
+        if holder is not None:
+            try:
+                return _status_in(await holder.ask(number, command))
+            except RunnerRefused as refused:
+                if refused.error != "RunnerDraining":  # else the run has left it at this moment
+                    raise
+        return _status_in(await (await self._member_for(workflow)).ask(number, command))
 
     async def _member_for(self, workflow: str) -> Member:
         """Find who has the workflow, after a load under way has had its chance to end."""
@@ -294,7 +329,7 @@ class RunnerPool:
                 member.loading_path = report.path
             case Loaded():
                 self._end_load(member, report)
-            case Started() | Plan() | Refused():
+            case Started() | Accepted() | Plan() | Refused():
                 member.answered(report)
             case Ended():
                 member.run_ended(report)
@@ -358,6 +393,10 @@ class RunnerPool:
         else:
             self._quick_deaths += 1
         return self._quick_deaths < MAX_QUICK_DEATHS
+
+
+def _status_in(answer: Answer) -> str:
+    return answer.status if isinstance(answer, Accepted) else "running"
 
 
 async def _first(*futures: "asyncio.Future[Any]", timeout: float | None = None) -> None:  # noqa: ASYNC109

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -10,25 +10,37 @@ import msgspec
 from flux_engine import FluxEngine
 from flux_engine.errors import FluxError, InvalidInputError
 from flux_tui.runner.collect import Workflow
-from flux_tui.runner.edited import edited_values
+from flux_tui.runner.edited import edited_value, edited_values
 from flux_tui.runner.messages import (
+    Accepted,
+    Cancel,
     Command,
     Drain,
     Ended,
     Load,
     Message,
+    Pause,
     Plan,
     PreviewRetry,
     Refused,
     Resume,
     Retry,
     Run,
+    Signal,
     Started,
     Stop,
 )
 from flux_tui.runner.trace import starting
 
-Request = Run | Retry | Resume | PreviewRetry
+Moving = Run | Retry | Resume | Signal
+"""What sends a run on its way."""
+
+Stopping = Cancel | Pause
+Request = Moving | Stopping | PreviewRetry
+
+
+class WorkflowNotFoundError(FluxError):
+    """No workflow of this name is loaded."""
 
 
 class RunnerService:
@@ -49,6 +61,8 @@ class RunnerService:
         self._report = report
         self._working = working
         self._tasks: set[asyncio.Task[None]] = set()
+        self._moving: set[str] = set()
+        self._reaching: set[asyncio.Task[Any]] = set()
         self._draining = False
         self._stopped = asyncio.Event()
         self._opening = asyncio.Lock()
@@ -75,13 +89,16 @@ class RunnerService:
                 self._stop_when_idle()
             case Load():
                 self._report(Refused(request=0, error="AlreadyLoaded", message="A runner loads once."))
-            case Run() | Retry() | Resume() | PreviewRetry():
-                if self._draining:
+            case Run() | Retry() | Resume() | Signal() | Cancel() | Pause() | PreviewRetry():
+                if self._draining and not self._concerns_run_in_hand(command):
                     self._refuse(command, "RunnerDraining", "This runner takes no new work.")
                 else:
                     self._spawn(command)
             case _:
                 assert_never(command)
+
+    def _concerns_run_in_hand(self, request: Request) -> bool:
+        return isinstance(request, Signal | Cancel | Pause) and request.run_id in self._moving
 
     def _spawn(self, request: Request) -> None:
         task = asyncio.create_task(self._answer(request), name=f"request {request.request}")
@@ -100,18 +117,12 @@ class RunnerService:
             self._stopped.set()
 
     async def _answer(self, request: Request) -> None:
-        workflow = self._workflows.get(request.workflow)
-        if workflow is None:
-            known = ", ".join(sorted(self._workflows)) or "none"
-            message = f"No workflow {request.workflow!r} is loaded; there are: {known}."
-            self._refuse(request, "WorkflowNotFoundError", message)
-            return
         try:
             await self._ready()
-            if isinstance(request, PreviewRetry):
-                await self._preview(workflow, request)
+            if isinstance(request, Cancel | Pause):
+                await self._stop(request)
             else:
-                await self._run(workflow, request)
+                await self._answer_of(self._workflow(request.workflow), request)
         except InvalidInputError as error:
             self._refuse(request, "InvalidInputError", str(error), error.problems)
         except Exception as error:  # noqa: BLE001 - told to whoever asked, with its type
@@ -123,11 +134,55 @@ class RunnerService:
                 await self._engine.init()
                 self._open = True
 
+    def _workflow(self, name: str) -> Workflow:
+        found = self._workflows.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            raise WorkflowNotFoundError(f"No workflow {name!r} is loaded; there are: {known}.")
+        return found
+
+    async def _answer_of(self, workflow: Workflow, request: Moving | PreviewRetry) -> None:
+        if isinstance(request, PreviewRetry):
+            await self._preview(workflow, request)
+        elif isinstance(request, Signal) and request.run_id in self._moving:
+            await self._reach(self._engine.signal(*_signal(workflow, request)))
+            self._report(Started(request=request.request, run_id=request.run_id))
+        else:
+            await self._run(workflow, request)
+
+    async def _stop(self, request: Stopping) -> None:
+        """Ask a run to stop. One in hand is not waited for: it may take until the end of its step."""
+        verb = self._engine.cancel if isinstance(request, Cancel) else self._engine.pause
+        if request.run_id in self._moving:
+            await self._reach(verb(request.run_id))
+            status = "running"
+        else:
+            status = str((await verb(request.run_id)).status)
+        self._report(Accepted(request=request.request, run_id=request.run_id, status=status))
+
+    async def _reach(self, verb: Coroutine[Any, Any, Any]) -> None:
+        """Begin a verb on a run that is in hand. What it raises at once goes through.
+
+        The engine passes the request on at once and then waits for the run, whose end is reported to who
+        sent it on its way.
+        """
+        task = asyncio.create_task(verb)
+        self._reaching.add(task)
+        task.add_done_callback(self._reached)
+        await asyncio.sleep(0)
+        if task.done():
+            task.result()
+
+    def _reached(self, task: asyncio.Task[Any]) -> None:
+        self._reaching.discard(task)
+        if not task.cancelled():
+            task.exception()  # a later one is that of the run, which is reported with its end
+
     async def _preview(self, workflow: Workflow, request: PreviewRetry) -> None:
         plan = await self._engine.preview_retry(workflow, request.run_id, request.step, scope=request.scope)
         self._report(Plan(request=request.request, plan=msgspec.to_builtins(plan)))
 
-    async def _run(self, workflow: Workflow, request: Run | Retry | Resume) -> None:
+    async def _run(self, workflow: Workflow, request: Moving) -> None:
         """Start the run and see it to its end. What is raised before it began goes through."""
         run_id = ""
 
@@ -135,6 +190,7 @@ class RunnerService:
             nonlocal run_id
             if not run_id:
                 run_id = started
+                self._moving.add(run_id)
                 self._report(Started(request=request.request, run_id=run_id))
 
         starting.set(began)
@@ -148,16 +204,21 @@ class RunnerService:
             if isinstance(error, asyncio.CancelledError):
                 raise
             return
+        finally:
+            self._moving.discard(run_id)
         began(result.id)
+        self._moving.discard(run_id)
         status = "interrupted" if result.status == "running" else str(result.status)
         self._report(Ended(request=request.request, run_id=run_id, status=status))
 
-    def _verb(self, workflow: Workflow, request: Run | Retry | Resume) -> Awaitable[Any]:
+    def _verb(self, workflow: Workflow, request: Moving) -> Awaitable[Any]:
         match request:
             case Run():
                 return self._engine.execute(workflow, request.input, run_id=request.run_id)
             case Resume():
                 return self._engine.resume(workflow, request.run_id, allow_changed=request.allow_changed)
+            case Signal():
+                return self._engine.signal(*_signal(workflow, request))
             case Retry():
                 return self._engine.retry_step(
                     workflow,
@@ -177,3 +238,7 @@ class RunnerService:
     ) -> None:
         refusal = Refused(request=request.request, error=error, message=message, problems=list(problems))
         self._report(refusal)
+
+
+def _signal(workflow: Workflow, request: Signal) -> tuple[Workflow, str, str, Any]:
+    return workflow, request.run_id, request.name, edited_value(request.payload)
