@@ -236,11 +236,28 @@ class Desk:
         return run_id
 
     async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
-        """Go on with an interrupted run; return its id when it moves again."""
+        """Go on with an interrupted or paused run; return its id when it moves again."""
         self.stay_busy()
         run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
         self._begun(run_id)
         return run_id
+
+    async def signal(self, run: RunView, name: str, payload: Any) -> str:
+        """Send a signal that a run waits for; return its id when it has been delivered."""
+        self.stay_busy()
+        run_id = await self._pool.signal(run.workflow, run.id, name, payload)
+        self._begun(run_id)
+        return run_id
+
+    async def cancel(self, run: RunView) -> str:
+        """End a run; return the status it has now: one in hand may still be on its way there."""
+        self.stay_busy()
+        return await self._pool.cancel(run.workflow, run.id)
+
+    async def pause(self, run: RunView) -> str:
+        """Stop a run before its next step; return the status it has now, as ``cancel``."""
+        self.stay_busy()
+        return await self._pool.pause(run.workflow, run.id)
 
     async def restart(self) -> None:
         """End the runner, whatever it does, and start another one."""

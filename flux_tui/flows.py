@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import SuspendNotSupported
 
-from flux_tui import at_hand, clipboard, editor, key_help, run_flows
+from flux_tui import at_hand, clipboard, control_flows, editor, key_help, run_flows
 from flux_tui.screens.help import HelpScreen
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS
 from flux_tui.telling import tell
@@ -109,6 +109,9 @@ _FLOWS: Final[dict[str, Flow]] = {
     "retry-only": run_flows.retry_only,
     "edit-retry": run_flows.edit_and_retry,
     "resume": run_flows.resume,
+    "signal": control_flows.signal,
+    "cancel": control_flows.cancel,
+    "pause": control_flows.pause,
     "restart-runner": run_flows.restart,
     "filter": lambda screen: screen.query_one(RunsPane).start_filter(),
     "copy": _copy,

@@ -13,6 +13,7 @@ from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.help import HelpEntry
 from flux_tui.screens.retry import RetryScreen
+from flux_tui.screens.signal import SignalScreen
 from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.widgets.data_view import DataView
 from flux_tui.widgets.error_view import ErrorView
@@ -33,6 +34,7 @@ PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
 DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
     ("In the form of a run", TriggerScreen),
     ("In the data to edit", EditDataScreen),
+    ("In the signal to send", SignalScreen),
     ("In the plan of a retry", RetryScreen),
     ("In a question", ConfirmScreen),
 )

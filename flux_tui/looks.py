@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.model.attempts import failed_attempts
+from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
 from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
 from flux_tui.model.secrets import Secrets
@@ -190,6 +191,8 @@ def graph_title(
 
 def _status(desk: "Desk", view: RunView) -> str:
     words = f"{status_glyph(view.status, ascii=desk.settings.ascii)} {status_word(view.status)}"
+    if view.status == "suspended" and (waiting := next(iter(view.waits), None)) is not None:
+        return f"{words}, {waiting_text(waiting)}"
     at = view.failed_step or (view.running_step if view.status != "completed" else None)
     return words if at is None else f"{words} at {printable(at.name)}"
 

@@ -93,14 +93,43 @@ def an_earlier_input(now: Situation) -> str | None:
     return None if now.repeatable else "this workflow has not been run from here yet: press r"
 
 
-def an_interrupted_run(now: Situation) -> str | None:
+def a_run_left(now: Situation) -> str | None:
     """Say why the run cannot be resumed."""
     if now.run is None:
         return "select a run first"
-    if now.run.status != "interrupted":
-        return f"the run is {now.run.status}: only an interrupted run is resumed"
+    if now.run.status not in ("interrupted", "paused"):
+        return f"the run is {now.run.status}: only an interrupted or paused run is resumed"
     if now.definition is None:
         return f"no module loaded here defines {now.run.workflow!r}"
+    return None
+
+
+def a_waiting_run(now: Situation) -> str | None:
+    """Say why the run cannot be sent a signal."""
+    if now.run is None:
+        return "select a run first"
+    if now.run.status not in ("suspended", "running") or not now.run.waits:
+        return f"the run is {now.run.status} and waits for no signal"
+    if now.definition is None:
+        return f"no module loaded here defines {now.run.workflow!r}"
+    return None
+
+
+def an_open_run(now: Situation) -> str | None:
+    """Say why there is nothing to cancel."""
+    if now.run is None:
+        return "select a run first"
+    if now.run.status not in ("pending", "running", "paused", "suspended", "interrupted"):
+        return f"the run has ended: it is {now.run.status}"
+    return None
+
+
+def a_running_run(now: Situation) -> str | None:
+    """Say why there is nothing to pause."""
+    if now.run is None:
+        return "select a run first"
+    if now.run.status != "running":
+        return f"the run is {now.run.status}: only a running run is paused"
     return None
 
 

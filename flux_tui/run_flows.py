@@ -38,10 +38,10 @@ async def run(screen: "MainScreen") -> None:
         if asked is None:
             return
         try:
-            run_id = await _answered(screen, definition.name, screen.desk.run(definition.name, asked.value))
+            run_id = await answered(screen, definition.name, screen.desk.run(definition.name, asked.value))
         except RunnerRefused as refused:
             if not refused.problems:
-                _tell_refused(screen, f"{definition.name} was not started", refused)
+                tell_refused(screen, f"{definition.name} was not started", refused)
                 return
             problems = refused.problems
         else:
@@ -56,9 +56,9 @@ async def run_again(screen: "MainScreen") -> None:
         return
     try:
         latest = screen.desk.inputs(definition.name)[0]
-        run_id = await _answered(screen, definition.name, screen.desk.run(definition.name, latest))
+        run_id = await answered(screen, definition.name, screen.desk.run(definition.name, latest))
     except RunnerRefused as refused:
-        _tell_refused(screen, f"{definition.name} was not started", refused)
+        tell_refused(screen, f"{definition.name} was not started", refused)
     else:
         screen.follow(run_id, definition.name)
 
@@ -93,10 +93,10 @@ async def _retry(screen: "MainScreen", scope: Scope, data: dict[str, Any] | None
         return await desk.retry(view, step, scope=scope, data=data, allow_changed=allow_changed)
 
     try:
-        plan = await _answered(screen, view.workflow, desk.preview(view, step, scope=scope))
+        plan = await answered(screen, view.workflow, desk.preview(view, step, scope=scope))
     except RunnerRefused as refused:
         if refused.error != CHANGED:
-            _tell_refused(screen, f"{step} was not retried", refused)
+            tell_refused(screen, f"{step} was not retried", refused)
             return
     else:
         if plan.repeated_commits and not await screen.app.push_screen_wait(RetryScreen(plan)):
@@ -121,23 +121,23 @@ async def _send_on(
 ) -> None:
     """Send a run on its way; when its workflow has changed since, ask whether to do so all the same."""
     try:
-        run_id = await _answered(screen, workflow, request(False))  # noqa: FBT003
+        run_id = await answered(screen, workflow, request(False))  # noqa: FBT003
     except RunnerRefused as refused:
         if refused.error != CHANGED:
-            _tell_refused(screen, failure, refused)
+            tell_refused(screen, failure, refused)
             return
         question = ConfirmScreen("Go on although the workflow has changed?", refused.message, yes="Go on")
         if not await screen.app.push_screen_wait(question):
             return
         try:
-            run_id = await _answered(screen, workflow, request(True))  # noqa: FBT003
+            run_id = await answered(screen, workflow, request(True))  # noqa: FBT003
         except RunnerRefused as again:
-            _tell_refused(screen, failure, again)
+            tell_refused(screen, failure, again)
             return
     screen.follow(run_id, workflow)
 
 
-async def _answered(screen: "MainScreen", workflow: str, request: Awaitable[Answer]) -> Answer:
+async def answered(screen: "MainScreen", workflow: str, request: Awaitable[Answer]) -> Answer:
     """Wait for the runner's answer; say so when it takes its time, as it does while the store is locked."""
     waiting = "The runner has not answered yet: it may be blocked, or wait for the store."
     timer = screen.set_timer(PATIENCE, lambda: tell(screen, waiting, title=workflow))
@@ -170,6 +170,7 @@ async def _may_interrupt(screen: "MainScreen", question: str, yes: str) -> bool:
     return confirmed is True
 
 
-def _tell_refused(screen: "MainScreen", title: str, refused: RunnerRefused) -> None:
+def tell_refused(screen: "MainScreen", title: str, refused: RunnerRefused) -> None:
+    """Tell why something was not done."""
     lines = [refused.message, *(f"{where or 'input'}: {what}" for where, what in refused.problems)]
     tell(screen, "\n".join(lines), title=title, severity="error")

@@ -3,6 +3,7 @@
 A caption has little room, so each has shorter forms; the longest that fits is shown.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.cells import cell_len
@@ -49,6 +50,22 @@ def countdown_text(step: StepView, now: float) -> str:
     return f"{left / 1000:.1f} s" if left < 60_000 else duration_text(left)  # noqa: PLR2004
 
 
+def until_text(moment: float) -> str:
+    """Return a moment (milliseconds) as the local day and time, to the minute."""
+    return datetime.fromtimestamp(moment / 1000, UTC).astimezone().strftime("%d %b %H:%M")
+
+
+def waiting_text(step: StepView) -> str:
+    """Return what a suspended step waits for, in words; empty when that is not known."""
+    wait = step.waits_for
+    if wait is None:
+        return ""
+    until = "" if wait.until is None else f"until {until_text(wait.until)}"
+    if wait.in_doubt:
+        return "in doubt: was it done?"
+    return _words("waits for", printable(wait.signal), until) if wait.signal else _words("waits", until)
+
+
 def tries_text(step: StepView, *, always: bool = False) -> str:
     """Return ``2/3`` when a step made more than one attempt; ``always``: also when it only may."""
     most = step.max_tries or 0
@@ -75,6 +92,8 @@ def caption(
         left, tries = countdown_text(step, now), tries_text(step, always=True)
         forms = [_words(tries, "again in", left), _words(tries, "in", left), f"in {left}"]
         forms = forms if now > 0 else ["waiting"]
+    elif status == "suspended":
+        forms = _waiting_forms(step)
     elif status == "completed":
         tries, time = tries_text(step), elapsed_text(step, now)
         forms = [_words(tries, time) or "completed", _words(tries, _rounded(time)), time or "done"]
@@ -92,13 +111,23 @@ def caption(
     return cut(shown, cells)
 
 
+def _waiting_forms(step: StepView) -> list[str]:
+    wait = step.waits_for
+    if wait is None:
+        return ["suspended"]
+    if wait.in_doubt:
+        return ["in doubt", "doubt"]
+    name = printable(wait.signal or "")
+    return [f"waits for {name}", f"waits: {name}", name] if name else ["sleeping", "sleeps"]
+
+
 def remark(step: StepView | None) -> str:
     """Return what went wrong or why nothing was done, on one line."""
     if step is None:
         return ""
     if step.error is not None:
         return printable(str(step.error))
-    return printable(step.reason or "")
+    return waiting_text(step) or printable(step.reason or "")
 
 
 def _rounded(time: str) -> str:

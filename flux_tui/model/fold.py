@@ -15,12 +15,13 @@ from flux_engine.execution import Changes, ErrorInfo
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
 from flux_tui.model.parse import logs
-from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, graph_spec
+from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
 from flux_tui.model.stored import from_state, interrupted, newer
 
 __all__ = ["apply", "from_state", "logs", "newer"]
 
-_DONE = frozenset({"completed", "skipped"})
+_KEPT = frozenset({"completed", "skipped", "suspended"})
+"""How steps stand that a run which goes on leaves as they are: done, or waiting."""
 
 StepChange = Callable[[StepView, TraceEvent], StepView]
 
@@ -128,7 +129,7 @@ def _runs_again(view: RunView, said: Mapping[str, Any]) -> frozenset[str]:
         start = None if step is None else step.index
     if isinstance(start, int):
         return frozenset(step.name for step in view.steps if step.index >= start)
-    return frozenset(step.name for step in view.steps if step.status not in _DONE)
+    return frozenset(step.name for step in view.steps if step.status not in _KEPT)
 
 
 def _reset(step: StepView, edit: Changes | None) -> StepView:
@@ -222,6 +223,7 @@ def _started(step: StepView, event: TraceEvent) -> StepView:
         duration=None,
         waiting_until=None,
         reason=None,
+        waits_for=None,
     )
 
 
@@ -254,6 +256,7 @@ def _ended(step: StepView, event: TraceEvent, status: str) -> StepView:
         ended_at=event.timestamp,
         duration=duration,
         waiting_until=None,
+        waits_for=None,
     )
 
 
@@ -291,9 +294,16 @@ def _skipped(step: StepView, event: TraceEvent) -> StepView:
 
 
 def _suspended(step: StepView, event: TraceEvent) -> StepView:
-    signal = parse.meta(event).get("signal")
-    reason = f"waiting for {signal}" if isinstance(signal, str) else None
-    return replace(step, status="suspended", waiting_until=None, reason=reason)
+    said = parse.meta(event)
+    signal = said.get("signal")
+    named = signal if isinstance(signal, str) else None
+    return replace(
+        step,
+        status="suspended",
+        waiting_until=None,
+        reason=None if named is None else f"waiting for {named}",
+        waits_for=WaitView(signal=named, until=parse.number(said.get("until"))),
+    )
 
 
 def _compensated(step: StepView, _event: TraceEvent) -> StepView:
@@ -331,7 +341,7 @@ def _why(view: RunView, said: ErrorInfo | None) -> ErrorInfo | None:
 
 def _left(step: StepView, event: TraceEvent, status: str, error: ErrorInfo | None) -> StepView:
     """A step still open when its run has ended went the way of the run."""
-    if step.status != "running":
+    if step.status != "running" and not (status == "cancelled" and step.status == "suspended"):
         return step
     return replace(_ended(step, event, status), error=error or step.error)
 
@@ -360,8 +370,10 @@ def _paused_run(view: RunView, event: TraceEvent) -> RunView:
 
 
 def _signalled_run(view: RunView, event: TraceEvent) -> RunView:
-    """A signal ends the wait of the first suspended step, with its payload as that step's output."""
-    waiting = next((step for step in view.steps if step.status == "suspended"), None)
+    """A signal ends the wait of its step, else of the first suspended one, with its payload as the output."""
+    suspended = [step for step in view.steps if step.status == "suspended"]
+    waiting = next((step for step in suspended if step.name == event.step_name), None)
+    waiting = waiting or next(iter(suspended), None)
     if waiting is None:
         return view
     done = replace(_ended(waiting, event, "completed"), reason=None, output=event.input)

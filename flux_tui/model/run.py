@@ -38,6 +38,17 @@ class GraphSpec(Struct, frozen=True, kw_only=True):
     guessed: bool = False
 
 
+class WaitView(Struct, frozen=True, kw_only=True):
+    """What a suspended step waits for: a signal, or (``None``) only for time to pass.
+
+    ``in_doubt`` marks a commit that waits for somebody to say what became of it.
+    """
+
+    signal: str | None = None
+    until: float | None = None
+    in_doubt: bool = False
+
+
 class StepView(Struct, frozen=True, kw_only=True):
     """A step of a run at one moment.
 
@@ -46,6 +57,7 @@ class StepView(Struct, frozen=True, kw_only=True):
     within the present pass, so that ``2/3`` means the second of at most three.
     ``waiting_until`` is when the next attempt starts while a back-off lasts. ``discarded`` is what the
     latest failed attempt had changed: it went no further, and is here to be looked at.
+    ``waits_for`` is what a suspended step is suspended for.
     """
 
     name: str
@@ -62,6 +74,7 @@ class StepView(Struct, frozen=True, kw_only=True):
     waiting_until: float | None = None
     error: ErrorInfo | None = None
     reason: str | None = None
+    waits_for: WaitView | None = None
     output: Any = None
     changes: Changes | None = None
     edit: Changes | None = None
@@ -104,6 +117,11 @@ class RunView(Struct, frozen=True, kw_only=True):
     def failed_step(self) -> StepView | None:
         """The first step that failed or was interrupted, if there is one."""
         return next((step for step in self.steps if step.status in ("failed", "interrupted")), None)
+
+    @property
+    def waits(self) -> tuple[StepView, ...]:
+        """The steps that wait for a signal."""
+        return tuple(step for step in self.steps if step.waits_for is not None and step.waits_for.signal)
 
     @property
     def knows_data(self) -> bool:

@@ -11,7 +11,7 @@ from flux_engine.execution import StepHistory, StepStatus, WorkflowState
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model import parse
-from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, graph_spec
+from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
 
 _LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
 """How the step in progress is stored in a run that was left in the middle."""
@@ -86,12 +86,20 @@ def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> St
         duration=None if entry.duration is None else entry.duration * 1000,
         error=entry.error,
         reason=entry.reason,
+        waits_for=_wait(entry),
         output=entry.output,
         changes=entry.changes,
         edit=entry.edit or None,
         discarded=lost or None,
         fingerprint=last.fingerprint if last is not None else "" if node is None else node.fingerprint,
     )
+
+
+def _wait(entry: StepHistory) -> WaitView | None:
+    found = entry.waits_for
+    if found is None:
+        return None
+    return WaitView(signal=found.signal, until=_ms(found.until), in_doubt=found.in_doubt)
 
 
 def _chain(history: tuple[StepHistory, ...]) -> GraphSpec:
@@ -119,6 +127,8 @@ def newer(from_trace: RunView | None, from_store: RunView | None) -> RunView | N
             return from_store if lead > _SLACK else interrupted(from_trace)
         if from_store.ended_at is not None and lead >= 0:
             return from_store
+    if from_trace.status == from_store.status == "suspended" and lead > -_SLACK:
+        return from_store  # it also knows of commits that are held
     return from_store if lead > _SLACK else from_trace
 
 

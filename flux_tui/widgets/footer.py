@@ -27,7 +27,10 @@ class Hint(Struct, frozen=True, kw_only=True):
 
 
 class FooterLine(Widget):
-    """One line of hints; a click does what the key does. Hints that do not fit give way from the right."""
+    """One line of hints; a click does what the key does. Hints that do not fit give way.
+
+    Those that do nothing now go first, then the others from the right.
+    """
 
     DEFAULT_CSS = """
     FooterLine { height: 1; background: $panel; color: $foreground; padding: 0 1; }
@@ -65,13 +68,10 @@ def placed(hints: Iterable[Hint], width: int) -> list[tuple[int, Hint]]:
     every = list(hints)
     pinned = [hint for hint in every if hint.pinned]
     room = width - sum(_width(hint) + GAP for hint in pinned)
+    fitting = _fitting([hint for hint in every if not hint.pinned], room)
     shown: list[tuple[int, Hint]] = []
     x = 0
-    for hint in every:
-        if hint.pinned:
-            continue
-        if x + _width(hint) > room:
-            break
+    for hint in fitting:
         shown.append((x, hint))
         x += _width(hint) + GAP
     x = max(x, room + GAP)
@@ -79,6 +79,16 @@ def placed(hints: Iterable[Hint], width: int) -> list[tuple[int, Hint]]:
         shown.append((x, hint))
         x += _width(hint) + GAP
     return shown
+
+
+def _fitting(hints: list[Hint], room: int) -> list[Hint]:
+    chosen: set[str] = set()
+    for hint in sorted(hints, key=lambda each: each.reason is not None):
+        if _width(hint) > room:
+            break
+        chosen.add(hint.action)
+        room -= _width(hint) + GAP
+    return [hint for hint in hints if hint.action in chosen]
 
 
 def _width(hint: Hint) -> int:

@@ -89,6 +89,21 @@ class FakeDesk(Desk):
         self.asked.append(("retry", run.id, step, options["scope"], options["data"]))
         return run.id
 
+    async def signal(self, run: RunView, name: str, payload: Any) -> str:
+        """Remember it."""
+        self.asked.append(("signal", run.id, name, payload))
+        return run.id
+
+    async def cancel(self, run: RunView) -> str:
+        """Remember it."""
+        self.asked.append(("cancel", run.id))
+        return "running"
+
+    async def pause(self, run: RunView) -> str:
+        """Remember it."""
+        self.asked.append(("pause", run.id))
+        return "running"
+
 
 def started(run_id: str, workflow: dict[str, Any], *, ago: float = 10.0) -> TraceEvent:
     """Return the start of a run, ``ago`` seconds before now."""

@@ -50,7 +50,7 @@ def test_bindings_carry_the_ids_of_their_actions() -> None:
         ("retry", Situation(run=RunView(id="1", workflow="parcel", status="running")), "still running"),
         ("retry", Situation(run=FAILED), "no module loaded here defines 'parcel'"),
         ("retry", Situation(run=FAILED, definition=FLOW, step=StepView(name="ship")), "has not run yet"),
-        ("resume", Situation(run=FAILED, definition=FLOW), "only an interrupted run"),
+        ("resume", Situation(run=FAILED, definition=FLOW), "only an interrupted or paused run"),
         ("copy", Situation(copyable=False), "nothing to copy"),
     ],
 )

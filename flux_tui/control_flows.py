@@ -1,0 +1,71 @@
+"""The flows that reach into runs on their way or at rest: signal, cancel, pause."""
+
+from typing import TYPE_CHECKING
+
+from flux_tui.model.text import printable
+from flux_tui.run_flows import PATIENCE, answered, tell_refused
+from flux_tui.runner.member import RunnerRefused
+from flux_tui.screens.confirm import ConfirmScreen
+from flux_tui.screens.signal import SignalScreen, choices_of
+from flux_tui.telling import tell
+
+if TYPE_CHECKING:
+    from flux_tui.screens.main import MainScreen
+
+
+async def signal(screen: "MainScreen") -> None:
+    """Ask for the signal that the selected run waits for, and send it."""
+    view = screen.run_view
+    choices = () if view is None else choices_of(view.waits)
+    if view is None or not choices:
+        return
+    sent = await screen.app.push_screen_wait(SignalScreen(view.workflow, choices, screen.selection.step))
+    if sent is None:
+        return
+    try:
+        await answered(screen, view.workflow, screen.desk.signal(view, sent.name, sent.payload))
+    except RunnerRefused as refused:
+        tell_refused(screen, f"{sent.name} was not sent", refused)
+    else:
+        screen.follow(view.id, view.workflow)
+
+
+async def cancel(screen: "MainScreen") -> None:
+    """End the selected run, after asking."""
+    view = screen.run_view
+    if view is None:
+        return
+    running = view.running_step
+    detail = f"{printable(view.workflow)} {printable(view.id)} ends here, as cancelled."
+    if running is not None:
+        detail += f" Step {printable(running.name)} is running and is cancelled too."
+    question = ConfirmScreen("Cancel the run?", detail, yes="Cancel run", no="Keep it")
+    if not await screen.app.push_screen_wait(question):
+        return
+    try:
+        status = await answered(screen, view.workflow, screen.desk.cancel(view))
+    except RunnerRefused as refused:
+        tell_refused(screen, "The run was not cancelled", refused)
+        return
+    if status != "cancelled":
+        screen.set_timer(PATIENCE, lambda: _tell_if_running(screen, view.id))
+
+
+def _tell_if_running(screen: "MainScreen", run_id: str) -> None:
+    view = screen.desk.view(run_id)
+    if view is not None and view.status == "running":
+        tell(screen, "The run was asked to end; whoever has it in hand does so.", title="Cancel run")
+
+
+async def pause(screen: "MainScreen") -> None:
+    """Stop the selected run before its next step."""
+    view = screen.run_view
+    if view is None:
+        return
+    try:
+        status = await answered(screen, view.workflow, screen.desk.pause(view))
+    except RunnerRefused as refused:
+        tell_refused(screen, "The run was not paused", refused)
+        return
+    if status != "paused":
+        tell(screen, "The run stops before its next step; u goes on with it.", title="Pause run")
