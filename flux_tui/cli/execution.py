@@ -13,14 +13,17 @@ from types import FrameType
 from typing import Any, TextIO
 
 from flux_engine import FluxConsoleLogger, FluxEngine, FluxResult
+from flux_engine.waiting import VERDICTS
 from flux_tui.cli.errors import INTERRUPTED, RUN_FAILED
 from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.progress import Progress
 from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import error_lines
-from flux_tui.model.text import duration_text
+from flux_tui.model.text import duration_text, printable
 from flux_tui.settings import Settings
 from flux_tui.workspace import open_engine
+
+_DONE, _AGAIN = (json.dumps(verdict) for verdict in VERDICTS)
 
 Verb = Callable[[FluxEngine], Awaitable[FluxResult[Any]]]
 
@@ -111,10 +114,31 @@ def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...]) -> lis
     error = result.error
     at = f" at {error.step}" if error is not None and error.step else ""
     lines = [f"{look.glyph(result.status)} {result.status}{at}{took}"]
+    if result.status == "suspended":
+        return [*lines, *_waits(result, where)]
     if error is None:
         return lines
     lines += ["", *error_lines(error, look), ""]
     return [*lines, f"retry it: {_command('retry', result.id, where)}"]
+
+
+def _waits(result: FluxResult[Any], where: tuple[str, ...]) -> list[str]:
+    """Return what a suspended run waits for, with the command that sends each of the signals."""
+    lines = []
+    for step in result.history:
+        wait = step.waits_for
+        if wait is None or wait.signal is None:
+            continue
+        name = printable(step.name)
+        send = ["flux", "runs", "signal", result.id, wait.signal]
+        if wait.in_doubt:
+            lines.append(f"{name} is in doubt. If it was done: {shlex.join([*send, '-p', _DONE, *where])}")
+            lines.append(f"  to run it again: {shlex.join([*send, '-p', _AGAIN, *where])}")
+        else:
+            until = "" if wait.until is None else wait.until.astimezone().strftime(" until %Y-%m-%d %H:%M")
+            lines.append(f"{name} waits for {printable(wait.signal)}{until}")
+            lines.append(f"send it, with its --payload JSON if it has one: {shlex.join([*send, *where])}")
+    return lines
 
 
 def _command(verb: str, run_id: str, where: tuple[str, ...]) -> str:

@@ -97,7 +97,7 @@ def resume(
     retries: Retries = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with a run that was interrupted, from its first step that is not done."""
+    """Go on with a run that was interrupted or paused, from its first step that is not done."""
     settings = settings_with(db=db, trace=trace, default_retries=retries)
     state = run_of(settings, run)
     with foreground(settings) as session:

@@ -35,7 +35,8 @@ def run(
     """Run a workflow and show its progress.
 
     The data of the finished run goes to standard output as JSON, everything else to standard error, what
-    the handlers print included. Exit code 0: completed, 1: failed, 2: nothing was run, 130: Ctrl-C.
+    the handlers print included. Exit code 0: completed, or suspended until a signal comes, 1: failed,
+    2: nothing was run, 130: Ctrl-C.
     """
     settings = settings_with(db=db, trace=trace, default_retries=retries)
     given = None if input_json is None else read_json("--input", input_json)

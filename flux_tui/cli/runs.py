@@ -9,7 +9,7 @@ import typer
 
 from flux_engine import FluxEngine, RunStatus
 from flux_engine.execution import RunSummary
-from flux_tui.cli import retry
+from flux_tui.cli import control, retry
 from flux_tui.cli.lookup import in_store, run_of, store_exists
 from flux_tui.cli.options import Db, Json, RunId, settings_with
 from flux_tui.cli.plain_json import to_plain
@@ -20,12 +20,17 @@ from flux_tui.cli.texts import listing_lines, run_lines, shown_path
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands to an app."""
     group = typer.Typer(
-        help="List, show, retry and resume runs.", rich_markup_mode=None, no_args_is_help=True
+        help="List and show runs, and act on them.", rich_markup_mode=None, no_args_is_help=True
     )
     group.command("list")(list_runs)
     group.command("show")(show)
     group.command("retry")(retry.retry)
     group.command("resume")(retry.resume)
+    group.command("signal")(control.signal)
+    group.command("pause")(control.pause)
+    group.command("cancel")(control.cancel)
+    group.command("fork")(control.fork)
+    group.command("delete")(control.delete)
     app.add_typer(group, name="runs")
 
 

@@ -80,11 +80,22 @@ def _step_line(step: StepHistory, names: int, look: Look) -> str:
         tries,
         f"changed {', '.join(printable(key) for key in keys)}" if keys else "",
         printable(step.reason or ""),
+        _wait_note(step),
     )
     status = str(step.status)
     about = "  ".join(note for note in notes if note)
     name = fit(printable(step.name), names)
     return f"  {look.glyph(status)} {name}  {status:<9}  {took:>7}  {about}".rstrip()
+
+
+def _wait_note(step: StepHistory) -> str:
+    wait = step.waits_for
+    if wait is None:
+        return ""
+    until = "" if wait.until is None else wait.until.astimezone().strftime(" until %Y-%m-%d %H:%M")
+    if wait.in_doubt:
+        return f'in doubt: signal {printable(wait.signal or "")} with "done" or "again"'
+    return f"waits for {printable(wait.signal)}{until}" if wait.signal else f"waits{until}"
 
 
 def plan_lines(plan: RetryPlan) -> list[str]:
