@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 FLUX = Path(sys.executable).parent / "flux"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FAILS_FIRST = ROOT / "examples/flaky_payment.py"
-COMPLETE = [path for path in EXAMPLES if path != FAILS_FIRST]
+WAITS = ROOT / "examples/approval.py"
+COMPLETE = [path for path in EXAMPLES if path not in (FAILS_FIRST, WAITS)]
 
 
 def flux(folder, *arguments):
@@ -47,6 +48,20 @@ def test_the_flaky_payment_fails_once_and_goes_through_when_retried(tmp_path):
         ("charge", 2),
         ("receipt", 1),
     ]
+
+
+@pytest.mark.parametrize(("approved", "skipped"), [("true", "decline"), ("false", "pay")])
+def test_the_expense_waits_for_its_approval_and_goes_on_with_the_signal(tmp_path, approved, skipped):
+    """The run is suspended until the signal comes, whose payload says which branch it takes."""
+    code, waiting, told = flux(tmp_path, "run", str(WAITS), "--run-id", "exp")
+    assert (code, waiting["status"]) == (0, "suspended"), told
+    assert "flux runs signal exp approval" in told
+    payload = f'{{"approved": {approved}}}'
+    code, done, told = flux(
+        tmp_path, "runs", "signal", "exp", "approval", "--payload", payload, "--target", str(WAITS)
+    )
+    assert (code, done["status"]) == (0, "completed"), told
+    assert [step["name"] for step in done["history"] if step["status"] == "skipped"] == [skipped]
 
 
 def test_an_event_takes_the_branch_it_belongs_to(tmp_path):
