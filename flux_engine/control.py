@@ -94,14 +94,24 @@ class RunControl(EngineParts):
         back what is not done.
         """
         await self.init()
-        definitions = {found.name: found for found in map(as_definition, workflows)}
+        definitions = [as_definition(workflow) for workflow in workflows]
         taken: list[str] = []
-        for name, definition in definitions.items():
-            for record in await self._custody.abandoned_runs(name):
+        for definition in definitions:
+            for record in await self._custody.abandoned_runs(definition.name):
                 taken += [record.id] if await self._go_on(definition, record.id) else []
-            for deadline in await self._custody.open_waits(definition):
-                self._deadlines.add(deadline)
+        await self.watch_waits(definitions)
         return taken
+
+    async def watch_waits(self, workflows: Iterable[Workflow[Any, Any]]) -> None:
+        """Watch the time-outs of the waits of suspended runs, without taking over any run before its time.
+
+        An engine watches those of the runs it has suspended itself; after a restart this, or ``recover``,
+        lets it know of the others. When several engines watch a wait, one of them ends it.
+        """
+        await self.init()
+        for workflow in workflows:
+            for deadline in await self._custody.open_waits(as_definition(workflow)):
+                self._deadlines.add(deadline)
 
     async def _go_on(self, definition: WorkflowDefinition[Any, Any], run_id: str) -> bool:
         """Take over an abandoned run in the background; return whether this engine got it."""

@@ -100,7 +100,7 @@ class Progress:
     ``compensating`` says that the entry that came last is about what is taken back.
     """
 
-    __slots__ = ("after", "compensating", "last_ordinal", "last_seq", "signals", "steps")
+    __slots__ = ("after", "compensating", "last_ordinal", "last_seq", "received", "steps")
 
     def __init__(self, steps: Iterable[StoredStep]) -> None:
         self.steps: dict[str, StepProgress] = {}
@@ -108,7 +108,7 @@ class Progress:
         for step in steps:
             self.steps[step.name] = StepProgress(step.name, len(self.steps), commit=step.commit)
             self.after[step.name] = step.after
-        self.signals: dict[str, str] = {}
+        self.received: dict[str, tuple[str, str]] = {}
         self.last_seq = 0
         self.last_ordinal = 0
         self.compensating = False
@@ -120,7 +120,8 @@ class Progress:
         if entry.kind is EntryKind.RETRY:
             self._restart(entry)
         elif entry.kind is EntryKind.SIGNAL:
-            self.signals[msgspec.json.decode(entry.detail or '""', type=str)] = entry.output or "null"
+            name = msgspec.json.decode(entry.detail or '""', type=str)
+            self.received[name] = (entry.step, entry.output or "null")
         elif entry.kind is EntryKind.COMPENSATION:
             self._compensation(entry)
         else:
@@ -175,6 +176,11 @@ class Progress:
         if target is not None and entry.changes is not None:
             edit = decode_delta(entry.changes)
             target.edit = edit if target.edit is None else edit.over(target.edit)
+
+    @property
+    def signals(self) -> dict[str, str]:
+        """The payloads of received signals as JSON text, by name."""
+        return {name: payload for name, (_, payload) in self.received.items()}
 
     def standing(self) -> tuple[int, tuple[StepStatus, ...]]:
         """Return what differs after every write to the run's journal."""

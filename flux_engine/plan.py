@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from flux_engine.context import idempotency_key
@@ -153,11 +154,25 @@ def copy_before(
         edited = [] if result.edit is None else [_edit(len(entries) + 1, result.name, result.edit, now)]
         entries += edited
         entries.append(structs.replace(result.last, seq=len(entries) + 1, ordinal=result.ordinal))
+        for signal, (waited, payload) in progress.received.items():
+            if waited == result.name:
+                entries.append(_signal(len(entries) + 1, result.name, signal, payload, now))
     own = progress.steps[step].edit if step in progress.steps else None
     wanted = edit if own is None else (own if edit is None else edit.over(own))
     if wanted is not None:
         entries.append(_edit(len(entries) + 1, step, wanted, now))
     return entries
+
+
+def _signal(seq: int, step: str, signal: str, payload: str, now: float) -> JournalEntry:
+    return JournalEntry(
+        seq=seq,
+        kind=EntryKind.SIGNAL,
+        step=step,
+        started_at=now,
+        output=payload,
+        detail=msgspec.json.encode(signal).decode(),
+    )
 
 
 def _edit(seq: int, step: str, edit: Delta, now: float) -> JournalEntry:

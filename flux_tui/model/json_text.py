@@ -32,7 +32,7 @@ def read_json(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        return JsonProblem(line=error.lineno, column=error.colno, message=_plainer(error, text))
+        return _problem(error, text)
     except (ValueError, RecursionError) as error:
         return JsonProblem(line=1, column=1, message=str(error) or "too deep")
 
@@ -56,6 +56,14 @@ def tagged(value: Any) -> Any:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _problem(error: json.JSONDecodeError, text: str) -> JsonProblem:
+    """Return the problem in the same words and at the same place in every version of Python."""
+    if text[error.pos : error.pos + 1] == "," and error.msg.startswith("Illegal trailing comma"):
+        behind = error.pos + 1 + len(text[error.pos + 1 :]) - len(text[error.pos + 1 :].lstrip())
+        error = json.JSONDecodeError("Expecting value", text, behind)
+    return JsonProblem(line=error.lineno, column=error.colno, message=_plainer(error, text))
 
 
 def _plainer(error: json.JSONDecodeError, text: str) -> str:

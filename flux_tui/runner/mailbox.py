@@ -8,13 +8,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from flux_tui.runner.messages import Command, Message, Stop, decode_command, encode
+from flux_tui.runner.messages import Command, Message, Started, Stop, decode_command, encode
 
 CHUNK = 65_536
 
 
 class Reports:
-    """Sends reports in order. ``send`` never waits for the dashboard to read them."""
+    """Sends reports in order, without waiting for the dashboard to read them.
+
+    Only ``Started`` is waited for, a moment: the handler that comes next may end the process.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -24,6 +27,8 @@ class Reports:
     def send(self, report: Message) -> None:
         """Send a report, from any thread."""
         self._queue.put(encode(report))
+        if isinstance(report, Started):
+            self.flush(0.2)
 
     def flush(self, timeout: float = 1.0) -> None:
         """Wait until all that was sent is written, at most ``timeout`` seconds."""

@@ -72,6 +72,7 @@ class RunnerService:
         """Work until told to stop, or to drain; then hand back what is in hand and close the engine."""
         with contextlib.suppress(FluxError, OSError):  # told to whoever asks for a run
             await self._ready()
+            await self._engine.watch_waits(self._workflows.values())
         await self._stopped.wait()
         await self._engine.close()
         for task in self._tasks:

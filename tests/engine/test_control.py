@@ -95,6 +95,16 @@ async def test_a_fork_is_a_new_run_with_the_results_before_the_step(engine):
     assert again.data == {"n": 12}
 
 
+async def test_a_fork_has_the_signals_of_the_steps_it_copies(engine):
+    """A step behind the wait finds the payload."""
+    flow = create_workflow("w").step("ask", lambda ctx: wait("go"))
+    flow.step("use", lambda ctx: {"got": ctx.signals["go"]})
+    suspended = await engine.execute(flow)
+    await engine.signal(flow, suspended.id, "go", 7)
+    fork = await engine.fork(flow, suspended.id, "use")
+    assert fork.history[1].output == {"got": 7}
+
+
 async def test_recovered_runs_go_on_in_the_background(make_engine):
     """Completed steps do not run again; runs of other workflows are left alone."""
     calls, started, go_on = [], asyncio.Event(), asyncio.Event()

@@ -262,6 +262,25 @@ async def test_time_outs_survive_a_restart(make_engine):
     await until(failed)
 
 
+async def test_waits_can_be_watched_without_taking_runs_over(make_engine):
+    """Interrupted runs stay as they are; a wait that runs out fails its step."""
+    clock = ManualClock()
+    flow = approval(timeout=60)
+    first = make_engine(clock=clock)
+    suspended = await first.execute(flow)
+    await first.close()
+    second = make_engine(clock=clock)
+    await second.watch_waits([flow])
+    assert await clock.sleeper() == 60
+    assert (await second.get(suspended.id)).status == "suspended"
+    clock.advance(60)
+
+    async def failed():
+        return (await second.get(suspended.id)).status == "failed"
+
+    await until(failed)
+
+
 async def test_a_sleep_is_waited_out_and_durable(make_engine, trace):
     """The step has no output; a restart in the middle waits out the rest."""
     clock = ManualClock()
