@@ -2,12 +2,17 @@
 
 import os
 import re
+import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from flux_engine import SQLiteStorage
+from flux_tui.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,3 +49,43 @@ def test_the_links_of_a_page_lead_to_files(page):
     for target in LINK.findall(page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def blocks(kind: str) -> list[str]:
+    """Return the blocks of one language on all pages."""
+    fence = re.compile(rf"^```{kind}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [block for page in PAGES for block in fence.findall(page.read_text())]
+
+
+async def test_the_sql_of_the_pages_fits_the_tables(tmp_path):
+    """Every statement runs on a store."""
+    storage = SQLiteStorage(tmp_path / "flux.db")
+    await storage.open()
+    await storage.close()
+    connection = sqlite3.connect(tmp_path / "flux.db")
+    statements = [part for block in blocks("sql") for part in block.split(";") if part.strip()]
+    assert statements
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize("block", blocks("toml"))
+def test_the_configuration_of_the_pages_is_understood(block, tmp_path):
+    """As a project would have it in its pyproject.toml."""
+    (tmp_path / "pyproject.toml").write_text(block)
+    assert load_settings(tmp_path, {}, {}).project == tmp_path
+
+
+@pytest.mark.parametrize(
+    "command", [line for kind in ("sh", "console") for line in "".join(blocks(kind)).splitlines() if line]
+)
+def test_the_commands_of_the_pages_exist(command):
+    """Each ``flux`` command is one, with the options it is shown with."""
+    words = shlex.split(command.removeprefix("uv run "))
+    if words[0] != "flux":
+        return
+    names = words[1:3] if words[1] == "runs" else words[1:2]
+    flux = Path(sys.executable).parent / "flux"
+    shown = subprocess.run([flux, *names, "--help"], capture_output=True, text=True, check=True).stdout
+    assert [word for word in words if word.startswith("--") and word not in shown] == []

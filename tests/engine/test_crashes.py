@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the program for
 
 PROGRAM = Path(__file__).parent / "programs" / "crashing.py"
 
-KILLS = int(os.environ.get("FLUX_TEST_KILLS", "200"))
+KILLS = int(os.environ.get("FLUX_TEST_KILLS", "300"))
 """How many random moments are tried; in batches of ``KILLS_IN_A_ROW`` on one store."""
 
 KILLS_IN_A_ROW = 20
