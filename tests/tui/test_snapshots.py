@@ -123,7 +123,7 @@ Play = Callable[[Pilot[Any]], Awaitable[None]]
 def _away_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No path on the pictures depends on this machine."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("HOME", "/users/ada")
 
 
 @pytest.mark.parametrize("theme", ["flux-dark", "flux-light"])
