@@ -1,6 +1,7 @@
 """Going on with a run that was left in the middle."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -246,7 +247,7 @@ def test_a_killed_process_loses_and_repeats_no_completed_step(tmp_path):
     )
     assert done.stdout.split() == ["completed", "True", "2"]
     assert (tmp_path / "calls").read_text().split() == ["first", "second", "second", "third"]
-    with sqlite3.connect(tmp_path / "flux.db") as database:
+    with contextlib.closing(sqlite3.connect(tmp_path / "flux.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
