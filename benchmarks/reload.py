@@ -19,19 +19,22 @@ BETWEEN_SAVES = 1.5
 """Seconds in which the next warm runner gets ready: people do not save faster."""
 
 
-async def measure(folder: Path, rounds: int) -> Figure:
+async def measure(folder: Path, rounds: int) -> list[Figure]:
     """Save an example ``rounds`` times in a copy of the examples; then import it as often by hand."""
     project = folder / "project"
     shutil.copytree(EXAMPLES, project)
     peer = tuple([await asyncio.to_thread(_imported, project) for _ in range(rounds)])
-    return Figure(
-        name="reload",
-        title="save → reloaded",
-        target=300,
-        samples=await _saved(project, rounds),
-        peer_title=f"python -c 'import {MODULE}'",
-        peer=peer,
-    )
+    return [
+        Figure(
+            name="reload",
+            title="save → reloaded",
+            target=300,
+            slow_count=True,
+            samples=await _saved(project, rounds),
+            peer_title=f"python -c 'import {MODULE}'",
+            peer=peer,
+        )
+    ]
 
 
 async def _saved(project: Path, rounds: int) -> tuple[float, ...]:

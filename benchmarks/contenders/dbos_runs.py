@@ -1,0 +1,54 @@
+"""DBOS on SQLite: async workflows of ten steps."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from dbos import DBOS
+
+from benchmarks.contenders import main
+
+STEPS = 10
+
+
+@DBOS.step()  # type: ignore[untyped-decorator]
+async def count(number: int) -> int:
+    """Change one small value."""
+    return number + 1
+
+
+@DBOS.workflow()  # type: ignore[untyped-decorator]
+async def counting(number: int) -> int:
+    """Call the step ten times."""
+    for _ in range(STEPS):
+        number = await count(number)
+    return number
+
+
+def durable(folder: str, runs: int, at_once: int) -> float:
+    """Return steps a second."""
+    DBOS(
+        config={
+            "name": "benchmark",
+            "system_database_url": f"sqlite:///{Path(folder) / 'dbos.sqlite'}",
+            "run_admin_server": False,
+            "log_level": "ERROR",
+        }
+    )
+    DBOS.launch()
+    try:
+        return asyncio.run(_steps_a_second(runs, at_once))
+    finally:
+        DBOS.destroy()
+
+
+async def _steps_a_second(runs: int, at_once: int) -> float:
+    await counting(0)
+    began = time.perf_counter()
+    for _ in range(runs // at_once):
+        await asyncio.gather(*[counting(0) for _ in range(at_once)])
+    return runs * STEPS / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main({"durable": durable})
