@@ -1,13 +1,13 @@
 """What a handler sees: ``ctx``."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Generic, Protocol
 
 from msgspec import Struct
 
 from flux_engine.codec import decode
-from flux_engine.definition import DataT, InputT
+from flux_engine.definition import DataT, InputT, StepDefinition
 from flux_engine.errors import TransactionError
 from flux_engine.execution import RunStatus, StepHistory
 from flux_engine.logger import FluxLogger
@@ -58,6 +58,14 @@ class RunSeenByHandler(Protocol):
         """Return the payloads of received signals as JSON text, by name."""
         ...
 
+    def read_input(self) -> Any:
+        """Return a copy of the input, as the type that the workflow states."""
+        ...
+
+    def logger_of(self, step: StepDefinition, attempt: int) -> FluxLogger:
+        """Return the logger of an attempt. May be called from any thread."""
+        ...
+
 
 class Outputs(Mapping[str, Any]):
     """What the handlers of completed steps returned, by name. Each look gives a fresh copy."""
@@ -96,35 +104,24 @@ class Context(Generic[InputT, DataT]):
         logger: writes to the engine's logger, and to the trace as ``step:log``.
     """
 
-    __slots__ = (
-        "_input",
-        "_read_input",
-        "_run",
-        "_transaction",
-        "attempt",
-        "current_step",
-        "data",
-        "logger",
-    )
+    __slots__ = ("_input", "_logger", "_run", "_step", "_transaction", "attempt", "current_step", "data")
 
     def __init__(
         self,
         *,
         run: RunSeenByHandler,
-        read_input: Callable[[], InputT],
         data: DataT,
-        step: str,
+        step: StepDefinition,
         attempt: int,
-        logger: FluxLogger,
         transaction: AttemptTransaction | None = None,
     ) -> None:
         self._run = run
-        self._read_input = read_input
+        self._step = step
         self._input: Any = _UNREAD
+        self._logger: FluxLogger | None = None
         self.data = data
-        self.current_step = step
+        self.current_step = step.name
         self.attempt = attempt
-        self.logger = logger
         self._transaction = transaction
 
     def __repr__(self) -> str:
@@ -134,9 +131,16 @@ class Context(Generic[InputT, DataT]):
     def input(self) -> InputT:
         """The run's input."""
         if self._input is _UNREAD:
-            self._input = self._read_input()
+            self._input = self._run.read_input()
         found: InputT = self._input
         return found
+
+    @property
+    def logger(self) -> FluxLogger:
+        """Writes to the engine's logger, and to the trace as ``step:log``."""
+        if self._logger is None:
+            self._logger = self._run.logger_of(self._step, self.attempt)
+        return self._logger
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ So a failed or timed-out attempt leaves no trace, a value means the same in the 
 crash, and what a step costs depends on what it touches, not on all that the run carries.
 """
 
+import functools
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self
 
@@ -30,8 +31,9 @@ class Delta(Struct, frozen=True, kw_only=True):
 
     def encode(self) -> str:
         """Return the changes as JSON: ``{"set": {…}, "deleted": […]}``."""
-        pairs = ",".join(f"{msgspec.json.encode(key).decode()}:{text}" for key, text in self.set.items())
-        return f'{{"set":{{{pairs}}},"deleted":{msgspec.json.encode(self.deleted).decode()}}}'
+        pairs = ",".join([f"{_key_text(key)}:{text}" for key, text in self.set.items()])
+        deleted = msgspec.json.encode(self.deleted).decode() if self.deleted else "[]"
+        return f'{{"set":{{{pairs}}},"deleted":{deleted}}}'
 
     def apply(self, texts: dict[str, str]) -> None:
         """Change ``texts`` in place."""
@@ -46,19 +48,25 @@ class Delta(Struct, frozen=True, kw_only=True):
         return Delta(set=kept | dict(self.set), deleted=tuple(dict.fromkeys([*gone, *self.deleted])))
 
 
+@functools.lru_cache(maxsize=4096)
+def _key_text(key: str) -> str:
+    """Return a key as JSON text. Runs of one workflow have the same few keys."""
+    return msgspec.json.encode(key).decode()
+
+
 class _StoredDelta(Struct, frozen=True):
     set: dict[str, msgspec.Raw] = field(default_factory=dict)
     deleted: tuple[str, ...] = ()
 
 
-_NOTHING = Delta()
+UNCHANGED = Delta()
 _deltas = msgspec.json.Decoder(_StoredDelta)
 
 
 def decode_delta(text: str | None) -> Delta:
     """Read changes as stored; ``None`` means none."""
     if text is None:
-        return _NOTHING
+        return UNCHANGED
     stored = _deltas.decode(text)
     return Delta(
         set={key: bytes(raw).decode() for key, raw in stored.set.items()},
@@ -252,9 +260,10 @@ class DataShape:
             )
         own: dict[str, bool] = data._flux_own  # noqa: SLF001 - the two are one idea
         if not own:
-            return _NOTHING, {}
+            return UNCHANGED, {}
         values = {key: dict.__getitem__(data, key) for key in own if key in data}
-        return _difference(values, (key for key in own if key not in data), run)
+        gone = () if len(values) == len(own) else [key for key in own if key not in data]
+        return _difference(values, gone, run)
 
     def edit(self, patch: Mapping[str, Any]) -> Delta:
         """Return a caller's edit as a delta. Raises ``SerializationError`` naming the key."""
@@ -266,19 +275,22 @@ class DataShape:
 
 
 def _difference(values: dict[str, Any], gone: Iterable[str], run: RunData) -> tuple[Delta, dict[str, Any]]:
+    texts = run.texts
     changed: dict[str, str] = {}
     for key, value in values.items():
         text = encode_key(key, value)
-        if run.texts.get(key) != text:
+        if texts.get(key) != text:
             changed[key] = text
-    deleted = tuple(key for key in gone if key in run.texts)
+    deleted = tuple([key for key in gone if key in texts])
     if not changed and not deleted:
-        return _NOTHING, {}
+        return UNCHANGED, {}
     return Delta(set=changed, deleted=deleted), values
 
 
 def is_text(text: str) -> bool:
     """Say whether a string can be written as UTF-8, which surrogates cannot."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

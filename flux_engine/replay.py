@@ -172,6 +172,12 @@ class _Replay:
     async def run(self) -> None:
         """Take every step that the record has an outcome of, as far as the replay gets."""
         self._live.start()
+        try:
+            await self._take_all()
+        finally:
+            self._live.limits.close()
+
+    async def _take_all(self) -> None:
         schedule = Schedule(self._definition.after, done=())
         ready = schedule.take()
         while ready:

@@ -1,5 +1,6 @@
 """What ``execute`` and the verbs like it return."""
 
+from collections.abc import Callable
 from typing import Generic
 
 from flux_engine.definition import DataT
@@ -15,12 +16,11 @@ class FluxResult(Generic[DataT]):
         name: its workflow.
         status: mostly ``completed`` or ``failed``; ``running`` when the engine was closed meanwhile.
         data: the run's data: a dict with attribute access, or an instance of the type given to ``.data()``.
-        history: an entry for each step.
         duration: seconds, of this call.
         error: what made the run fail, or ``None``.
     """
 
-    __slots__ = ("_exception", "data", "duration", "error", "history", "id", "name", "status")
+    __slots__ = ("_exception", "_history", "data", "duration", "error", "id", "name", "status")
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class FluxResult(Generic[DataT]):
         name: str,
         status: RunStatus,
         data: DataT,
-        history: tuple[StepHistory, ...],
+        history: Callable[[], tuple[StepHistory, ...]],
         duration: float,
         error: ErrorInfo | None,
         exception: BaseException | None,
@@ -38,7 +38,7 @@ class FluxResult(Generic[DataT]):
         self.name = name
         self.status = status
         self.data = data
-        self.history = history
+        self._history: Callable[[], tuple[StepHistory, ...]] | tuple[StepHistory, ...] = history
         self.duration = duration
         self.error = error
         self._exception = exception
@@ -46,6 +46,16 @@ class FluxResult(Generic[DataT]):
     def __repr__(self) -> str:
         ending = f": {self.error}" if self.error else ""
         return f"<{self.name} {self.id} {self.status} after {self.duration:.3g} s{ending}>"
+
+    @property
+    def history(self) -> tuple[StepHistory, ...]:
+        """An entry for each step. The values in it are decoded when it is looked at first.
+
+        Raises ``UnknownTypeError`` for a recorded value of a class that is not loaded.
+        """
+        if callable(self._history):
+            self._history = self._history()
+        return self._history
 
     @property
     def ok(self) -> bool:

@@ -32,12 +32,12 @@ def encode(value: Any, *, root: str = "") -> str:
     """
     try:
         if _is_plain(value, 0):
-            return msgspec.json.encode(value).decode()
+            return _encode(value).decode()
     except (UnicodeEncodeError, RecursionError):
         pass  # the packer finds the place
     packer = Packer(root)
     try:
-        return msgspec.json.encode(packer.pack(value)).decode()
+        return _encode(packer.pack(value)).decode()
     except RecursionError:
         packer.refuse("it is nested too deeply", "Store fewer levels.")
     except RuntimeError as error:
@@ -50,7 +50,7 @@ def decode(text: str) -> Any:
     Raises ``UnknownTypeError`` when a class is not loaded, ``SerializationError`` when the text is not what
     ``encode`` writes.
     """
-    return _decode(text, Unpacker())
+    return _decode(text, Unpacker)
 
 
 def decode_plain(text: str) -> Any:
@@ -59,14 +59,18 @@ def decode_plain(text: str) -> Any:
     An instance of a class that is not loaded, or no longer has the stored form, comes back as the dict of its
     fields; an enum member as its value. Raises ``SerializationError`` as ``decode`` does.
     """
-    return _decode(text, PlainUnpacker())
+    return _decode(text, PlainUnpacker)
 
 
-def _decode(text: str, unpacker: Unpacker) -> Any:
+_encode = msgspec.json.Encoder().encode
+_decode_json = msgspec.json.Decoder().decode
+
+
+def _decode(text: str, unpacker: type[Unpacker]) -> Any:
     try:
-        wire = msgspec.json.decode(text)
+        wire = _decode_json(text)
         # An escape could spell the tag in another way; the encoder escapes control characters only.
-        return unpacker.unpack(wire) if "$type" in text or "\\u" in text else wire
+        return unpacker().unpack(wire) if "$type" in text or "\\u" in text else wire
     except (msgspec.MsgspecError, UnicodeEncodeError) as error:
         raise SerializationError(
             f"A stored value is not JSON: {error}. It begins with {text[:40]!r}."

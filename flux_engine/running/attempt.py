@@ -4,23 +4,25 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
+from types import FunctionType
 from typing import Any
 
 from msgspec import Struct
 
 from flux_engine.codec import encode
 from flux_engine.context import Context, CurrentStep, current_step
-from flux_engine.data import DataShape, Delta, RunData
+from flux_engine.data import UNCHANGED, DataShape, Delta, RunData
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
 from flux_engine.running.threads import run_in_thread
+from flux_engine.running.time_limits import TimeLimit, TimeLimits
 from flux_engine.waiting import Sleep, Wait
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """What came of an attempt. ``output`` is JSON text; ``values`` has those of ``delta.set``."""
 
-    delta: Delta = Delta()
+    delta: Delta = UNCHANGED
     values: dict[str, Any] = {}
     output: str | None = None
     waits_for: Wait | Sleep | None = None
@@ -33,6 +35,7 @@ async def run_attempt(
     *,
     shape: DataShape,
     data: RunData,
+    limits: TimeLimits,
     timeout: float | None,  # noqa: ASYNC109 - the field's word
     handler: Handler | None = None,
 ) -> Outcome:
@@ -45,8 +48,14 @@ async def run_attempt(
             run_id=ctx.id, workflow=ctx.name, step=step.name, step_index=step.index, attempt=ctx.attempt
         )
     )
+    call = handler or step.handler
+    returned = None
+    limit = TimeLimit(limits, timeout)
     try:
-        returned = await _call(step, handler or step.handler, ctx, timeout)
+        with limit:
+            returned = await (call(ctx) if is_async(call) else _in_thread(call, ctx))
+        if limit.expired:
+            raise _too_long(step, ctx, timeout)  # noqa: TRY301 - an outcome like what the handler raises
         waits_for = returned if isinstance(returned, Wait | Sleep) else None
         output = None if returned is None or waits_for is not None else _encode_output(step, returned)
         delta, values = _changes(step, shape, ctx, data)
@@ -62,40 +71,26 @@ async def run_attempt(
         current_step.reset(token)
 
 
-async def _call(
-    step: StepDefinition,
-    handler: Handler,
-    ctx: Context[Any, Any],
-    timeout: float | None,  # noqa: ASYNC109 - the field's word
-) -> Any:
-    scope = asyncio.timeout(timeout)
-    try:
-        async with scope:
-            returned = await _invoke(handler, ctx)
-    except TimeoutError:
-        if not scope.expired():
-            raise
-    if scope.expired():
-        raise StepTimeoutError(
-            f"step {step.name!r} ran longer than its time-out of {timeout:g} s (attempt {ctx.attempt}); "
-            "raise the step's timeout= if it needs longer"
-        )
-    return returned
-
-
-async def _invoke(handler: Callable[[Any], Any], ctx: Context[Any, Any]) -> Any:
-    if is_async(handler):
-        return await handler(ctx)
+async def _in_thread(handler: Callable[[Any], Any], ctx: Context[Any, Any]) -> Any:
     returned = await run_in_thread(functools.partial(handler, ctx))
     return await returned if isinstance(returned, Awaitable) else returned
 
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Say whether calling it gives a coroutine, so that it runs on the event loop."""
+    if type(function) is FunctionType and function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - the method itself is asked for
+    )
+
+
+def _too_long(step: StepDefinition, ctx: Context[Any, Any], seconds: float | None) -> StepTimeoutError:
+    return StepTimeoutError(
+        f"step {step.name!r} ran longer than its time-out of {seconds or 0.0:g} s (attempt {ctx.attempt}); "
+        "raise the step's timeout= if it needs longer"
     )
 
 
@@ -125,4 +120,4 @@ def _kept_changes(shape: DataShape, ctx: Context[Any, Any], data: RunData) -> De
     try:
         return shape.changes(ctx.data, data)[0]
     except Exception:  # noqa: BLE001 - the attempt has its own error, which counts
-        return Delta()
+        return UNCHANGED

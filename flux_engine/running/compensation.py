@@ -40,7 +40,13 @@ class Compensations:
             await ledger.commit()
             ctx = self._host.context(step, data, entry.attempt)
             outcome = await run_attempt(
-                step, ctx, shape=self._host.shape, data=data, timeout=timeout, handler=step.compensate
+                step,
+                ctx,
+                shape=self._host.shape,
+                data=data,
+                limits=self._host.limits,
+                timeout=timeout,
+                handler=step.compensate,
             )
             if outcome.error is None:
                 ledger.complete_compensation(step, entry)

@@ -16,6 +16,7 @@ from flux_engine.errors import FluxError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
 from flux_engine.journal import Progress, StepProgress, decode_error, history_of, waiting_of
 from flux_engine.ledger import Ledger
+from flux_engine.logger import FluxLogger
 from flux_engine.result import FluxResult
 from flux_engine.running.compensation import Compensations
 from flux_engine.running.deadlines import Deadline
@@ -23,6 +24,7 @@ from flux_engine.running.merged_data import MergedData
 from flux_engine.running.services import Services
 from flux_engine.running.step_logger import StepLogger
 from flux_engine.running.step_run import StepEnd, StepRun, wake
+from flux_engine.running.time_limits import TimeLimits
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import JournalEntry, RunRecord
 from flux_engine.transaction import AttemptTransaction
@@ -51,6 +53,7 @@ class LiveRun(Generic[InputT, DataT]):
         self.services = services
         self.ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
         self.merged = MergedData(progress)
+        self.limits = TimeLimits()
         self._definition = definition
         self.progress = progress
         self._input = record.input
@@ -62,6 +65,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._in_flight: dict[str, StepRun] = {}
         self._news = asyncio.Event()
         self._schedule = Schedule({}, done=())
+        self._loop = asyncio.get_running_loop()
         self._began = services.clock.monotonic()
 
     # What handlers and steps see of the run
@@ -79,7 +83,12 @@ class LiveRun(Generic[InputT, DataT]):
     @property
     def halting(self) -> bool:
         """Whether nothing new is to be begun."""
-        return self._failed or self._asked is not None or self.services.stopping
+        return (
+            self._failed
+            or self._request is not None
+            or self.ledger.asked is not None
+            or self.services.stopping
+        )
 
     @property
     def _asked(self) -> str | None:
@@ -129,13 +138,19 @@ class LiveRun(Generic[InputT, DataT]):
         """Return the context for one attempt of a step."""
         return Context(
             run=self,
-            read_input=functools.partial(self._definition.decode_input, self._input),
             data=self._definition.shape.open(data),
-            step=step.name,
+            step=step,
             attempt=attempt,
-            logger=StepLogger(self.services, self, step, attempt),
             transaction=transaction,
         )
+
+    def read_input(self) -> Any:
+        """Return a copy of the input, as the type that the workflow states."""
+        return self._definition.decode_input(self._input)
+
+    def logger_of(self, step: StepDefinition, attempt: int) -> FluxLogger:
+        """Return the logger of an attempt. May be called from any thread."""
+        return StepLogger(self.services, self, step, attempt, self._loop)
 
     # What is asked of it from outside
 
@@ -197,6 +212,8 @@ class LiveRun(Generic[InputT, DataT]):
         except Exception:
             await self._try_to_hand_back()
             raise
+        finally:
+            self.limits.close()
         return self.result()
 
     def result(self) -> FluxResult[DataT]:
@@ -206,7 +223,7 @@ class LiveRun(Generic[InputT, DataT]):
             name=self.workflow,
             status=self.status,
             data=self._final_data(),
-            history=self.history(),
+            history=functools.partial(history_of, self.progress, decode),
             duration=self.services.clock.monotonic() - self._began,
             error=self.ledger.error,
             exception=self.ledger.exception,
@@ -223,6 +240,7 @@ class LiveRun(Generic[InputT, DataT]):
                 names = [] if self.halting else self._schedule.take()
                 ready = [(name, StepRun(self, self._definition.step(name))) for name in names]
                 if len(ready) == 1 and not tasks and not self._has_waits:
+                    # Alone on its way, it needs no task of its own: a chain of steps runs in that of the run.
                     self._note(names[0], await self._fly(*ready[0]))
                     continue
                 for name, step in ready:

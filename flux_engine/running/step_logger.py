@@ -23,12 +23,19 @@ class StepLogger:
 
     __slots__ = ("_attempt", "_loop", "_run", "_services", "_step")
 
-    def __init__(self, services: Services, run: RunNamed, step: StepDefinition, attempt: int) -> None:
+    def __init__(
+        self,
+        services: Services,
+        run: RunNamed,
+        step: StepDefinition,
+        attempt: int,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._services = services
         self._run = run
         self._step = step
         self._attempt = attempt
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
 
     def _tell(self, level: str, message: object, arguments: tuple[object, ...]) -> None:
         text = _formatted(message, arguments)

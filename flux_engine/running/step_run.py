@@ -1,6 +1,7 @@
 """One step of a run in hand: its condition, its attempts, its waiting."""
 
 import inspect
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from flux_engine.ledger import Ledger
 from flux_engine.running.attempt import Outcome, is_async, run_attempt
 from flux_engine.running.merged_data import MergedData
 from flux_engine.running.services import Services
+from flux_engine.running.time_limits import TimeLimits
 from flux_engine.storage.base import JournalEntry
 from flux_engine.transaction import AttemptTransaction
 from flux_engine.waiting import Sleep, Wait, Waiting
@@ -41,6 +43,7 @@ class StepHost(Protocol):
     services: Services
     ledger: Ledger
     merged: MergedData
+    limits: TimeLimits
 
     @property
     def halting(self) -> bool:
@@ -73,6 +76,8 @@ class StepRun:
     The step is given the data as it is now: those made together are given the same.
     """
 
+    __slots__ = ("_data", "_host", "_ledger", "_progress", "_seen", "_step", "resting")
+
     def __init__(self, host: StepHost, step: StepDefinition) -> None:
         self.resting = False
         self._host = host
@@ -82,14 +87,21 @@ class StepRun:
         self._seen = host.ledger.progress.last_ordinal
         self._data = None if waiting_of(self._progress.last) else host.merged.begin(step.name)
 
-    async def take(self) -> StepEnd:
+    def take(self) -> Coroutine[Any, Any, StepEnd]:
         """Run the step, or go on with its waiting."""
-        waiting = waiting_of(self._progress.last)
-        if self._data is None or waiting is not None:
-            return await self._go_on_waiting(waiting or Waiting())
-        data = self._data
+        if self._data is None:
+            return self._go_on_waiting(waiting_of(self._progress.last) or Waiting())
+        if self._step.when is not None:
+            return self._attempts_if(self._step.when, self._data)
+        return self._attempts(self._data)
+
+    async def _attempts_if(self, when: Callable[[Any], Any], data: RunData) -> StepEnd:
+        """Make the attempts if the step's condition holds. What that changes in the data is dropped."""
         try:
-            wanted = await self._condition(data)
+            if is_async(when):
+                await self._ledger.commit()
+            answer = when(self._host.context(self._step, data, self._progress.attempts + 1))
+            wanted = bool(await answer if inspect.isawaitable(answer) else answer)
         except Exception as error:  # noqa: BLE001 - a condition is the user's code
             self._host.merged.leave(self._step.name)
             self._ledger.refuse(self._step, "its condition raised", error)
@@ -100,15 +112,6 @@ class StepRun:
             return StepEnd.DONE
         return await self._attempts(data)
 
-    async def _condition(self, data: RunData) -> bool:
-        """Ask the step's ``when``. What it changes in the data is dropped."""
-        if self._step.when is None:
-            return True
-        if is_async(self._step.when):
-            await self._ledger.commit()
-        answer = self._step.when(self._host.context(self._step, data, self._progress.attempts + 1))
-        return bool(await answer if inspect.isawaitable(answer) else answer)
-
     async def _attempts(self, data: RunData) -> StepEnd:
         services = self._host.services
         step = self._step
@@ -118,9 +121,20 @@ class StepRun:
         while True:
             entry = self._ledger.start_attempt(step, retry, retries, seen=self._seen)
             await self._ledger.commit()
-            outcome, stored = await self._attempt(entry, data, timeout, retry)
+            stored = False
+            if step.commit:
+                outcome, stored = await self._commit_attempt(entry, data, timeout, retry)
+            else:
+                ctx = self._host.context(step, data, entry.attempt)
+                outcome = self._checked(await self._call(ctx, data, timeout))
             if outcome.error is None:
-                return StepEnd.DONE if stored else await self._succeed(entry, outcome, retry)
+                if stored:
+                    return StepEnd.DONE
+                if outcome.waits_for is not None:
+                    return await self._suspend(entry, outcome, outcome.waits_for)
+                self._merge(outcome)
+                self._ledger.complete_attempt(step, entry, outcome, retry)
+                return StepEnd.DONE
             delay, outcome = self._delay(outcome, retry, retries)
             self._ledger.fail_attempt(step, entry, outcome, retry=retry, retries=retries, delay=delay)
             if delay is None:
@@ -133,7 +147,16 @@ class StepRun:
                 return StepEnd.LEFT
             retry += 1
 
-    async def _attempt(
+    def _call(
+        self,
+        ctx: Context[Any, Any],
+        data: RunData,
+        timeout: float | None,
+    ) -> Coroutine[Any, Any, Outcome]:
+        host = self._host
+        return run_attempt(self._step, ctx, shape=host.shape, data=data, limits=host.limits, timeout=timeout)
+
+    async def _commit_attempt(
         self,
         entry: JournalEntry,
         data: RunData,
@@ -141,22 +164,16 @@ class StepRun:
         retry: int,
     ) -> tuple[Outcome, bool]:
         """Call the handler; say what came of it, and whether that is stored, with what it wrote."""
-        step = self._step
-        transaction = (
-            AttemptTransaction(self._host.services.storage, self._ledger.run_id) if step.commit else None
-        )
-        ctx = self._host.context(step, data, entry.attempt, transaction)
+        transaction = AttemptTransaction(self._host.services.storage, self._ledger.run_id)
+        ctx = self._host.context(self._step, data, entry.attempt, transaction)
         try:
-            outcome = self._checked(
-                await run_attempt(step, ctx, shape=self._host.shape, data=data, timeout=timeout)
-            )
-            if outcome.error is not None or transaction is None or not transaction.used:
+            outcome = self._checked(await self._call(ctx, data, timeout))
+            if outcome.error is not None or not transaction.used:
                 return outcome, False
             error = await self._store_together(transaction, entry, outcome, retry)
             return (outcome, True) if error is None else (structs.replace(outcome, error=error), False)
         finally:
-            if transaction is not None:
-                await transaction.rollback()
+            await transaction.rollback()
 
     async def _store_together(
         self, transaction: AttemptTransaction, entry: JournalEntry, outcome: Outcome, retry: int
@@ -196,12 +213,8 @@ class StepRun:
                 return Outcome(error=error, delta=outcome.delta)
         return outcome
 
-    async def _succeed(self, entry: JournalEntry, outcome: Outcome, retry: int) -> StepEnd:
-        if outcome.waits_for is None:
-            self._merge(outcome)
-            self._ledger.complete_attempt(self._step, entry, outcome, retry)
-            return StepEnd.DONE
-        waiting = self._waiting(outcome.waits_for)
+    async def _suspend(self, entry: JournalEntry, outcome: Outcome, waits_for: Wait | Sleep) -> StepEnd:
+        waiting = self._waiting(waits_for)
         self._host.merged.leave(self._step.name)
         self._ledger.suspend_attempt(self._step, entry, outcome, waiting)
         await self._ledger.commit()
