@@ -115,17 +115,19 @@ class Progress:
 
     def add(self, entry: JournalEntry) -> None:
         """Take in one entry, or the new form of the entry with its ``seq``."""
-        self.last_seq = max(self.last_seq, entry.seq)
-        self.compensating = entry.kind is EntryKind.COMPENSATION
-        if entry.kind is EntryKind.RETRY:
+        if entry.seq > self.last_seq:
+            self.last_seq = entry.seq
+        kind = entry.kind
+        self.compensating = kind is EntryKind.COMPENSATION
+        if kind is EntryKind.ATTEMPT:
+            self._attempt(entry)
+        elif kind is EntryKind.RETRY:
             self._restart(entry)
-        elif entry.kind is EntryKind.SIGNAL:
+        elif kind is EntryKind.SIGNAL:
             name = msgspec.json.decode(entry.detail or '""', type=str)
             self.received[name] = (entry.step, entry.output or "null")
-        elif entry.kind is EntryKind.COMPENSATION:
-            self._compensation(entry)
         else:
-            self._attempt(entry)
+            self._compensation(entry)
 
     def _compensation(self, entry: JournalEntry) -> None:
         step = self.steps.get(entry.step)
@@ -147,13 +149,16 @@ class Progress:
         if step.status.done:
             # Entries of the first schema have no ordinals: their steps ran one after the other.
             step.ordinal = entry.ordinal if entry.ordinal is not None else step.index + 1
-            self.last_ordinal = max(self.last_ordinal, step.ordinal)
+            if step.ordinal > self.last_ordinal:
+                self.last_ordinal = step.ordinal
         if entry.attempt:
-            step.attempts = max(step.attempts, entry.attempt)
-            if step.log and step.log[-1].seq == entry.seq:
-                step.log[-1] = entry
+            if entry.attempt > step.attempts:
+                step.attempts = entry.attempt
+            log = step.log
+            if log and log[-1].seq == entry.seq:
+                log[-1] = entry
             else:
-                step.log.append(entry)
+                log.append(entry)
 
     def _restart(self, entry: JournalEntry) -> None:
         detail = msgspec.json.decode(entry.detail or "{}", type=RetryDetail)

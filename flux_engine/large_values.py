@@ -21,7 +21,10 @@ _REFERENCE = re.compile(r'\{"\$type":"blob","value":"([0-9a-f]{64})"\}')
 
 def take_out(entries: Sequence[JournalEntry]) -> tuple[Sequence[JournalEntry], dict[str, str]]:
     """Return the entries with references in place of large values, and those values' texts by hash."""
-    if all(_is_short(entry.output) and _is_short(entry.changes) for entry in entries):
+    for entry in entries:
+        if not (_is_short(entry.output) and _is_short(entry.changes)):
+            break
+    else:
         return entries, {}
     blobs: dict[str, str] = {}
     return [

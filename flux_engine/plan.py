@@ -57,6 +57,8 @@ def check_unchanged(
 def merged_steps(definition: WorkflowDefinition[Any, Any], stored: Sequence[StoredStep]) -> list[StoredStep]:
     """Return the definition's steps, and behind them those that the run had and it no longer has."""
     now = [StoredStep(name=step.name, commit=step.commit, after=step.after) for step in definition.steps]
+    if not stored:
+        return now
     gone = [step for step in stored if step.name not in definition.names]
     return [*now, *(structs.replace(step, after=()) for step in gone)]
 

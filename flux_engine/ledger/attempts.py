@@ -57,14 +57,15 @@ class AttemptEntries(Books):
                 seen=seen if progress.seen is None else progress.seen,
             )
         )
-        self._trace(
-            EventType.STEP_START,
-            step,
-            status=StepStatus.RUNNING,
-            attempt=entry.attempt,
-            retries=retry,
-            max_retries=retries,
-        )
+        if self._traces:
+            self._trace(
+                EventType.STEP_START,
+                step,
+                status=StepStatus.RUNNING,
+                attempt=entry.attempt,
+                retries=retry,
+                max_retries=retries,
+            )
         self._hook("step_start", step=step.name, attempt=entry.attempt, status="running")
         return entry
 
@@ -98,16 +99,17 @@ class AttemptEntries(Books):
                 self._announce_completion(step, entry, retry)
 
     def _announce_completion(self, step: StepDefinition, entry: JournalEntry, retry: int) -> None:
-        self._trace(
-            EventType.STEP_COMPLETE,
-            step,
-            status=StepStatus.COMPLETED,
-            attempt=entry.attempt,
-            retries=retry,
-            duration=milliseconds(entry),
-            changes=NO_CHANGES if entry.changes is None else raw(entry.changes),
-            meta=None if entry.output is None else {"output": raw(entry.output)},
-        )
+        if self._traces:
+            self._trace(
+                EventType.STEP_COMPLETE,
+                step,
+                status=StepStatus.COMPLETED,
+                attempt=entry.attempt,
+                retries=retry,
+                duration=milliseconds(entry),
+                changes=NO_CHANGES if entry.changes is None else raw(entry.changes),
+                meta=None if entry.output is None else {"output": raw(entry.output)},
+            )
         if self._services.announcer.hears("step_complete"):
             self._hook(
                 "step_complete",

@@ -49,6 +49,7 @@ class Books:
         self.error: ErrorInfo | None = None
         self.exception: BaseException | None = None
         self._services = services
+        self._traces = services.announcer.traces
         self._record = record
         self._graph = graph
         self._graph_to_store = None if record.graph == graph else graph
@@ -76,13 +77,14 @@ class Books:
         graph, self._graph_to_store = self._graph_to_store, None
         write = self._write_of(entries, graph=graph, release=release)
         try:
-            self.asked = await self._store(write) or self.asked
+            self.asked = await (self._create_once(write) if self._is_new else self._services.storage.save(write)) or self.asked
         except BaseException:
             self._entries = {entry.seq: entry for entry in entries} | self._entries
             self._announcements = announcements + self._announcements
             self._graph_to_store = graph
             raise
-        await self._services.announcer.tell(announcements)
+        if announcements:
+            await self._services.announcer.tell(announcements)
 
     def _write_of(
         self, entries: Sequence[JournalEntry], *, graph: str | None = None, release: bool = False
@@ -106,12 +108,11 @@ class Books:
             blobs=tuple(blobs.items()),
         )
 
-    async def _store(self, write: RunWrite) -> str | None:
-        """Make the write; return what is asked of the run's owner."""
-        if self._is_new:
-            async with self._creation:  # steps that begin the run together
-                if self._is_new:
-                    return await self._create(write)
+    async def _create_once(self, write: RunWrite) -> str | None:
+        """Make the first write; return what is asked of the run's owner."""
+        async with self._creation:  # steps that begin the run together
+            if self._is_new:
+                return await self._create(write)
         return await self._services.storage.save(write)
 
     async def _create(self, write: RunWrite) -> str | None:
@@ -164,7 +165,7 @@ class Books:
         return entry
 
     def _trace(self, kind: EventType, step: StepDefinition | None = None, **fields: Any) -> None:
-        if not self._services.announcer.traces:
+        if not self._traces:
             return
         if step is not None:
             fields |= {"step_name": step.name, "step_index": step.index, "commit": step.commit}

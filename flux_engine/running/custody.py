@@ -31,19 +31,18 @@ from flux_engine.transitions import transition
 
 
 class Custody:
-    """The runs that one engine has in hand."""
+    """The runs that one engine has in hand.
+
+    ``owner_text`` is what it writes into the owner column of its runs.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._owner = this_owner()
+        self.owner_text = self._owner.encode()
         self._taken: set[str] = set()
         self._driven: dict[str, tuple[LiveRun[Any, Any], asyncio.Task[Any]]] = {}
         self._renewing: asyncio.Task[None] | None = None
-
-    @property
-    def owner_text(self) -> str:
-        """What this engine writes into the owner column of its runs."""
-        return self._owner.encode()
 
     @asynccontextmanager
     async def of(self, run_id: str) -> AsyncIterator[None]:
@@ -301,19 +300,23 @@ class Custody:
 
     async def drive(self, run: LiveRun[InputT, DataT]) -> FluxResult[DataT]:
         """Drive a run in a task of its own. Cancelling the caller interrupts it and awaits its release."""
+        caller = asyncio.current_task()
+        before = 0 if caller is None else caller.cancelling()
         task = self._begin(run)
         try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
-            self._log_failure(run.id, task)
+            result = await task  # a cancellation of the caller is passed on to it
+        except BaseException:
+            if caller is not None and caller.cancelling() > before:
+                self._log_failure(run.id, task)
+                raise asyncio.CancelledError from None
+            if task.cancelled() and self._services.stopping:
+                return run.result()
             raise
         finally:
             del self._driven[run.id]
-        if task.cancelled() and self._services.stopping:
-            return run.result()
-        return task.result()
+        if caller is not None and caller.cancelling() > before:
+            raise asyncio.CancelledError
+        return result
 
     async def release_all(self, grace: float) -> None:
         """Let every run stop at its next step boundary; after ``grace`` seconds cancel what still runs."""

@@ -290,6 +290,7 @@ class LiveRun(Generic[InputT, DataT]):
         if self.ledger.error is not None:
             if self._failed:
                 await Compensations(self, self._definition).run()
+                self.merged.forget()
             await self._end(RunStatus.FAILED)
         elif all(step.status.done for step in steps):
             await self._end(RunStatus.COMPLETED)
@@ -330,7 +331,7 @@ class LiveRun(Generic[InputT, DataT]):
             self.services.logger.warning(f"run {self.id} could not be released: {error}")
 
     def _final_data(self) -> Any:
-        return self._definition.shape.result(RunData(self.progress.texts()))
+        return self._definition.shape.result(self.merged.current())
 
 
 def _earlier_failure(steps: Sequence[StepProgress]) -> ErrorInfo | None:

@@ -28,6 +28,10 @@ class MergedData:
             self._merged = RunData(self._progress.texts())
         return self._merged
 
+    def forget(self) -> None:
+        """Take the data from the results anew: some of them no longer count."""
+        self._merged = None
+
     def begin(self, step: str) -> RunData:
         """Return the data that a step is given."""
         if step not in self._restored:
@@ -49,7 +53,9 @@ class MergedData:
 
     def check(self, step: str, delta: Delta) -> None:
         """Raise ``DataConflictError`` when a concurrent step changed one of the same keys before."""
-        meanwhile = self._meanwhile.get(step, {})
+        meanwhile = self._meanwhile.get(step)
+        if not meanwhile:
+            return
         for key in _keys(delta):
             if key in meanwhile:
                 raise DataConflictError(
@@ -59,6 +65,8 @@ class MergedData:
 
     def reserve(self, step: str, delta: Delta) -> None:
         """Refuse these changes to the steps that run at the same time: this step's result is being stored."""
+        if not delta:
+            return
         for other, meanwhile in self._meanwhile.items():
             if other != step:
                 meanwhile.update(dict.fromkeys(_keys(delta), step))
