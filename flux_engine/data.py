@@ -117,11 +117,13 @@ class RunData:
         self.values = {key: decode(text) for key, text in texts.items()}
 
     def apply(self, delta: Delta, values: Mapping[str, Any] | None = None) -> None:
-        """Move on by one step's changes; ``values`` has those of ``delta.set`` where they are at hand."""
-        delta.apply(self.texts)
-        for key, text in delta.set.items():
-            self.values[key] = decode(text) if values is None else values[key]
+        """Move on by one step's changes; ``values`` has what the keys that it touched are now, if at hand."""
+        if values is None:
+            values = {key: decode(text) for key, text in delta.set.items()}
+        self.texts.update(delta.set)
+        self.values.update(values)
         for key in delta.deleted:
+            self.texts.pop(key, None)
             self.values.pop(key, None)
 
     def copy(self) -> "RunData":
@@ -146,19 +148,22 @@ class StepData(Data):
         object.__setattr__(self, "_flux_own", {})  # a dict, for its order
 
     def __getitem__(self, key: str) -> Any:
-        value = super().__getitem__(key)
+        value = dict.__getitem__(self, key)
         if type(value) in _IMMUTABLE or key in self._flux_own:
             return value
         value = decode(self._flux_texts[key])
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
         self._flux_own[key] = True
         return value
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if check_key(key) not in self:
-            self._flux_own.pop(key, None)  # a key that was deleted comes back as the last one
-        self._flux_own[key] = True
-        super().__setitem__(key, value)
+        own = self._flux_own
+        if type(key) is not str or not key.isascii():
+            check_key(key)
+        if key not in self:
+            own.pop(key, None)  # a key that was deleted comes back as the last one
+        own[key] = True
+        dict.__setitem__(self, key, value)
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from flux_engine.data import DataShape
 from flux_engine.errors import InvalidInputError, SerializationError, StepNotFoundError
 from flux_engine.fingerprint import source_of
 from flux_engine.retry import Backoff
+from flux_engine.steps_graph import followers
 
 InputT = TypeVar("InputT")
 DataT = TypeVar("DataT")
@@ -83,7 +84,7 @@ def _first_line(handler: Handler) -> str:
 class WorkflowDefinition(Generic[InputT, DataT]):
     """A workflow that can be run: named steps in order, the type of its input, the shape of its data.
 
-    Made by ``WorkflowBuilder.build()``; never changes.
+    ``by_name`` has the steps by name. Made by ``WorkflowBuilder.build()``; never changes.
     """
 
     def __init__(
@@ -97,13 +98,13 @@ class WorkflowDefinition(Generic[InputT, DataT]):
     ) -> None:
         self._name = name
         self._steps = steps
-        self._by_name = {step.name: step for step in steps}
+        self.by_name: Mapping[str, StepDefinition] = {step.name: step for step in steps}
         self._input_type = input_type
         self._shape = shape
         self._check_input = check_input
 
     def __repr__(self) -> str:
-        return f"<workflow {self._name!r}: {', '.join(self._by_name)}>"
+        return f"<workflow {self._name!r}: {', '.join(self.by_name)}>"
 
     @property
     def name(self) -> str:
@@ -128,12 +129,12 @@ class WorkflowDefinition(Generic[InputT, DataT]):
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the steps, in order."""
-        return tuple(self._by_name)
+        return tuple(self.by_name)
 
     def step(self, name: str | int) -> StepDefinition:
         """Return a step by name or index. Raises ``StepNotFoundError`` naming those that exist."""
-        if isinstance(name, str) and name in self._by_name:
-            return self._by_name[name]
+        if isinstance(name, str) and name in self.by_name:
+            return self.by_name[name]
         if isinstance(name, int) and 0 <= name < len(self._steps):
             return self._steps[name]
         raise StepNotFoundError(
@@ -144,6 +145,11 @@ class WorkflowDefinition(Generic[InputT, DataT]):
     def after(self) -> dict[str, tuple[str, ...]]:
         """The predecessors of each step."""
         return {step.name: step.after for step in self._steps}
+
+    @functools.cached_property
+    def following(self) -> dict[str, list[str]]:
+        """The steps that directly follow each step."""
+        return followers(self.after)
 
     @functools.cached_property
     def edges(self) -> tuple[tuple[str, str], ...]:

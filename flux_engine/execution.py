@@ -14,7 +14,12 @@ from flux_engine.steps_graph import visible
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. Compares equal to its lower-case string."""
+    """Where a run stands. Compares equal to its lower-case string.
+
+    ``ended`` says that the run goes no further unless somebody retries it.
+    """
+
+    ended: bool
 
     PENDING = "pending"
     RUNNING = "running"
@@ -24,17 +29,18 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
-    @property
-    def ended(self) -> bool:
-        """Whether the run goes no further unless somebody retries it."""
-        return self in _ENDED
 
-
-_ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+for _run_status in RunStatus:
+    _run_status.ended = _run_status in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
 
 
 class StepStatus(StrEnum):
-    """Where a step, or one attempt of it, stands. Compares equal to its lower-case string."""
+    """Where a step, or one attempt of it, stands. Compares equal to its lower-case string.
+
+    ``done`` says that the steps after this one may run: completed, or skipped.
+    """
+
+    done: bool
 
     PENDING = "pending"
     RUNNING = "running"
@@ -45,10 +51,9 @@ class StepStatus(StrEnum):
     CANCELLED = "cancelled"
     COMPENSATED = "compensated"
 
-    @property
-    def done(self) -> bool:
-        """Whether the steps after this one may run: completed, or skipped."""
-        return self is StepStatus.COMPLETED or self is StepStatus.SKIPPED
+
+for _status in StepStatus:
+    _status.done = _status in {StepStatus.COMPLETED, StepStatus.SKIPPED}
 
 
 class Frame(Struct, frozen=True, kw_only=True):

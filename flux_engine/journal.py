@@ -50,7 +50,7 @@ class StoredStep(Struct, frozen=True, kw_only=True):
     after: tuple[str, ...]
 
 
-class StepProgress:
+class StepProgress(Struct, kw_only=True, eq=False):
     """Where one step stands. ``last`` is the entry that counts, ``log`` has all attempts ever made.
 
     ``ordinal`` is the place of its result among the results of the run. A step that is run again takes
@@ -58,34 +58,18 @@ class StepProgress:
     is given: the results up to that place.
     """
 
-    __slots__ = (
-        "attempts",
-        "commit",
-        "compensation_error",
-        "compensations",
-        "edit",
-        "index",
-        "last",
-        "log",
-        "name",
-        "ordinal",
-        "seen",
-        "status",
-    )
-
-    def __init__(self, name: str, index: int, *, commit: bool) -> None:
-        self.name = name
-        self.index = index
-        self.commit = commit
-        self.status = StepStatus.PENDING
-        self.attempts = 0
-        self.compensations = 0
-        self.compensation_error: str | None = None
-        self.last: JournalEntry | None = None
-        self.edit: Delta | None = None
-        self.log: list[JournalEntry] = []
-        self.ordinal: int | None = None
-        self.seen: int | None = None
+    name: str
+    index: int
+    commit: bool = False
+    status: StepStatus = StepStatus.PENDING
+    attempts: int = 0
+    compensations: int = 0
+    compensation_error: str | None = None
+    last: JournalEntry | None = None
+    edit: Delta | None = None
+    log: list[JournalEntry] = []
+    ordinal: int | None = None
+    seen: int | None = None
 
     def delta(self) -> Delta:
         """Return what the step's completed attempt changed."""
@@ -106,7 +90,7 @@ class Progress:
         self.steps: dict[str, StepProgress] = {}
         self.after: dict[str, Sequence[str]] = {}
         for step in steps:
-            self.steps[step.name] = StepProgress(step.name, len(self.steps), commit=step.commit)
+            self.steps[step.name] = StepProgress(name=step.name, index=len(self.steps), commit=step.commit)
             self.after[step.name] = step.after
         self.received: dict[str, tuple[str, str]] = {}
         self.last_seq = 0
@@ -115,8 +99,7 @@ class Progress:
 
     def add(self, entry: JournalEntry) -> None:
         """Take in one entry, or the new form of the entry with its ``seq``."""
-        if entry.seq > self.last_seq:
-            self.last_seq = entry.seq
+        self.last_seq = max(self.last_seq, entry.seq)
         kind = entry.kind
         self.compensating = kind is EntryKind.COMPENSATION
         if kind is EntryKind.ATTEMPT:
@@ -140,20 +123,18 @@ class Progress:
     def _attempt(self, entry: JournalEntry) -> None:
         step = self.steps.get(entry.step)
         if step is None:  # a step that the definition no longer has
-            step = self.steps[entry.step] = StepProgress(entry.step, len(self.steps), commit=False)
+            step = self.steps[entry.step] = StepProgress(name=entry.step, index=len(self.steps))
             self.after[entry.step] = ()
         step.last = entry
-        step.status = entry.status or StepStatus.PENDING
+        status = step.status = entry.status or StepStatus.PENDING
         if entry.seen is not None:
             step.seen = entry.seen
-        if step.status.done:
+        if status.done:
             # Entries of the first schema have no ordinals: their steps ran one after the other.
             step.ordinal = entry.ordinal if entry.ordinal is not None else step.index + 1
-            if step.ordinal > self.last_ordinal:
-                self.last_ordinal = step.ordinal
+            self.last_ordinal = max(self.last_ordinal, step.ordinal)
         if entry.attempt:
-            if entry.attempt > step.attempts:
-                step.attempts = entry.attempt
+            step.attempts = max(step.attempts, entry.attempt)
             log = step.log
             if log and log[-1].seq == entry.seq:
                 log[-1] = entry

@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r'\{"\$type":"blob","value":"([0-9a-f]{64})"\}')
 def take_out(entries: Sequence[JournalEntry]) -> tuple[Sequence[JournalEntry], dict[str, str]]:
     """Return the entries with references in place of large values, and those values' texts by hash."""
     for entry in entries:
-        if not (_is_short(entry.output) and _is_short(entry.changes)):
+        if len(entry.output or "") >= LARGE or len(entry.changes or "") >= LARGE:
             break
     else:
         return entries, {}

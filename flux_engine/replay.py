@@ -175,7 +175,7 @@ class _Replay:
         try:
             await self._take_all()
         finally:
-            self._live.limits.close()
+            self._live.limit.close()
 
     async def _take_all(self) -> None:
         schedule = Schedule(self._definition.after, done=())

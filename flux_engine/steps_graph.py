@@ -81,7 +81,10 @@ def followers(after: After) -> dict[str, list[str]]:
     following: dict[str, list[str]] = {name: [] for name in after}
     for name, before in after.items():
         for earlier in before:
-            following.setdefault(earlier, []).append(name)
+            if earlier in following:
+                following[earlier].append(name)
+            else:
+                following[earlier] = [name]
     return following
 
 
@@ -90,16 +93,27 @@ class Schedule:
 
     A step that is done keeps its result, but what follows it still waits for the steps before it that are
     to run (again). With ``only`` nothing else runs, and whatever stands before it is taken as it is.
+    ``following`` are the ``followers`` of all steps, where they are at hand.
     """
 
-    def __init__(self, after: After, *, done: Iterable[str], only: Iterable[str] | None = None) -> None:
-        finished = set(done)
-        wanted = set(after) if only is None else set(only)
-        waits = {name: _open_before(after, name, finished) for name in after if name not in finished}
-        self._following = followers(waits)
-        self._missing = {name: len(before) for name, before in waits.items() if name in wanted}
-        if only is not None:
-            self._missing = dict.fromkeys(self._missing, 0)
+    def __init__(
+        self,
+        after: After,
+        *,
+        done: Iterable[str],
+        only: Iterable[str] | None = None,
+        following: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        waits = after
+        if finished := set(done):
+            waits = {name: _open_before(after, name, finished) for name in after if name not in finished}
+            following = None
+        self._following = followers(waits) if following is None else following
+        if only is None:
+            self._missing = {name: len(before) for name, before in waits.items()}
+        else:
+            wanted = set(only)
+            self._missing = {name: 0 for name in waits if name in wanted}
         self._ready = [name for name, missing in self._missing.items() if missing == 0]
 
     def take(self) -> list[str]:

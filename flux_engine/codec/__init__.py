@@ -31,7 +31,7 @@ def encode(value: Any, *, root: str = "") -> str:
     Raises ``SerializationError``, which names the place inside the value and the type found there.
     """
     try:
-        if _is_plain(value, 0):
+        if _is_plain_scalar(value) or _is_plain(value, 0):
             return _encode(value).decode()
     except (UnicodeEncodeError, RecursionError):
         pass  # the packer finds the place
@@ -106,8 +106,8 @@ def _is_plain(value: Any, depth: int) -> bool:
 
 def _is_plain_scalar(value: Any) -> bool:
     kind = type(value)
+    if kind is str or kind is bool or kind is NoneType:
+        return True
     if kind is int:
         return value in INT64
-    if kind is float:
-        return isfinite(value)
-    return kind is str or kind is bool or kind is NoneType
+    return kind is float and isfinite(value)

@@ -37,8 +37,9 @@ class Ledger(WaitingEntries, CompensationEntries):
         ``hold`` names commits that wait for a verdict if they are in doubt.
         """
         self.status = transition(self.status, RunStatus.RUNNING)
-        self.hold([name for name in hold if self.progress.in_doubt(name)])
-        self.cancel_attempts(INTERRUPTED, "interrupted before its end")
+        if self.progress.last_seq:
+            self.hold([name for name in hold if self.progress.in_doubt(name)])
+            self.cancel_attempts(INTERRUPTED, "interrupted before its end")
         if entry is not None:
             self._enter(entry)
         self._trace(

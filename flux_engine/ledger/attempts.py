@@ -66,7 +66,8 @@ class AttemptEntries(Books):
                 retries=retry,
                 max_retries=retries,
             )
-        self._hook("step_start", step=step.name, attempt=entry.attempt, status="running")
+        if "step_start" in self._hears:
+            self._hook("step_start", step=step.name, attempt=entry.attempt, status="running")
         return entry
 
     def complete_attempt(
@@ -110,7 +111,7 @@ class AttemptEntries(Books):
                 changes=NO_CHANGES if entry.changes is None else raw(entry.changes),
                 meta=None if entry.output is None else {"output": raw(entry.output)},
             )
-        if self._services.announcer.hears("step_complete"):
+        if "step_complete" in self._hears:
             self._hook(
                 "step_complete",
                 step=step.name,

@@ -50,6 +50,7 @@ class Books:
         self.exception: BaseException | None = None
         self._services = services
         self._traces = services.announcer.traces
+        self._hears = services.announcer.hears
         self._record = record
         self._graph = graph
         self._graph_to_store = None if record.graph == graph else graph
@@ -77,7 +78,10 @@ class Books:
         graph, self._graph_to_store = self._graph_to_store, None
         write = self._write_of(entries, graph=graph, release=release)
         try:
-            self.asked = await (self._create_once(write) if self._is_new else self._services.storage.save(write)) or self.asked
+            self.asked = (
+                await (self._create_once(write) if self._is_new else self._services.storage.save(write))
+                or self.asked
+            )
         except BaseException:
             self._entries = {entry.seq: entry for entry in entries} | self._entries
             self._announcements = announcements + self._announcements
@@ -92,20 +96,22 @@ class Books:
         """Return the write that stores these entries and where the run stands."""
         now = self._services.clock.now()
         short, blobs = take_out(entries)
+        record = self._record
+        ended = self.status.ended
         return RunWrite(
-            run_id=self._record.id,
-            fence=self._record.fence,
+            run_id=record.id,
+            fence=record.fence,
             status=self.status,
             updated_at=now,
-            completed_at=now if self.status.ended else None,
-            current_step=self._step_on_record(release=release),
+            completed_at=now if ended else None,
+            current_step=None if ended else self.progress.current_step() if release else self._current,
             error=None if self.error is None else as_json(self.error),
             error_summary=None if self.error is None else summary(self.error),
-            owner=None if release else self._record.owner,
+            owner=None if release else record.owner,
             lease_until=None if release else now + self._services.lease,
             graph=graph,
             entries=tuple(short),
-            blobs=tuple(blobs.items()),
+            blobs=tuple(blobs.items()) if blobs else (),
         )
 
     async def _create_once(self, write: RunWrite) -> str | None:
@@ -150,11 +156,6 @@ class Books:
         """Whether the store has, or may have, this run."""
         return not self._is_new or self._unsure
 
-    def _step_on_record(self, *, release: bool) -> str | None:
-        if self.status.ended:
-            return None
-        return self.progress.current_step() if release else self._current
-
     def keep_quiet(self) -> None:
         """Forget what was to be announced: it could not be stored."""
         self._announcements.clear()
@@ -179,7 +180,7 @@ class Books:
         self._announcements.append(Announcement(event))
 
     def _hook(self, hook: str, **fields: Any) -> None:
-        if self._services.announcer.hears(hook):
+        if hook in self._hears:
             event = HookEvent(event=hook, run_id=self._record.id, workflow=self._record.workflow, **fields)
             self._announcements.append(Announcement(None, event))
 

@@ -28,22 +28,18 @@ class Announcement(Struct, frozen=True):
 
 
 class Announcer:
-    """Hands announcements to the trace sink and the hooks, in order."""
+    """Hands announcements to the trace sink and the hooks, in order.
+
+    ``traces`` says whether anybody reads trace events, ``hears`` has the names of the hooks there are.
+    """
 
     def __init__(self, sink: Sink | None, hooks: Hooks, problems: Problems) -> None:
         self._sink = sink
         self._hooks = hooks
         self._problems = problems
         self._pending: set[asyncio.Future[Any]] = set()
-
-    @property
-    def traces(self) -> bool:
-        """Whether anybody reads trace events."""
-        return self._sink is not None
-
-    def hears(self, hook: str) -> bool:
-        """Whether there is a hook of this name."""
-        return getattr(self._hooks, hook) is not None
+        self.traces = sink is not None
+        self.hears = frozenset(name for name in hooks.__struct_fields__ if getattr(hooks, name) is not None)
 
     async def tell(self, announcements: Sequence[Announcement]) -> None:
         """Tell them all."""

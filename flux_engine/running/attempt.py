@@ -15,12 +15,12 @@ from flux_engine.data import UNCHANGED, DataShape, Delta, RunData
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
 from flux_engine.running.threads import run_in_thread
-from flux_engine.running.time_limits import TimeLimit, TimeLimits
+from flux_engine.running.time_limit import TimeLimit
 from flux_engine.waiting import Sleep, Wait
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of an attempt. ``output`` is JSON text; ``values`` has those of ``delta.set``."""
+    """What came of an attempt. ``output`` is JSON text; ``values`` has the touched keys of the data."""
 
     delta: Delta = UNCHANGED
     values: dict[str, Any] = {}
@@ -35,7 +35,7 @@ async def run_attempt(
     *,
     shape: DataShape,
     data: RunData,
-    limits: TimeLimits,
+    limit: TimeLimit,
     timeout: float | None,  # noqa: ASYNC109 - the field's word
     handler: Handler | None = None,
 ) -> Outcome:
@@ -50,9 +50,8 @@ async def run_attempt(
     )
     call = handler or step.handler
     returned = None
-    limit = TimeLimit(limits, timeout)
     try:
-        with limit:
+        with limit.of(timeout):
             returned = await (call(ctx) if is_async(call) else _in_thread(call, ctx))
         if limit.expired:
             raise _too_long(step, ctx, timeout)  # noqa: TRY301 - an outcome like what the handler raises

@@ -44,7 +44,7 @@ class Compensations:
                 ctx,
                 shape=self._host.shape,
                 data=data,
-                limits=self._host.limits,
+                limit=self._host.limit,
                 timeout=timeout,
                 handler=step.compensate,
             )

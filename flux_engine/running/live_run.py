@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal
 
 from flux_engine.codec import decode
 from flux_engine.context import Context
-from flux_engine.data import DataShape, RunData
+from flux_engine.data import RunData
 from flux_engine.definition import DataT, InputT, StepDefinition, WorkflowDefinition
 from flux_engine.errors import FluxError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
@@ -24,12 +24,14 @@ from flux_engine.running.merged_data import MergedData
 from flux_engine.running.services import Services
 from flux_engine.running.step_logger import StepLogger
 from flux_engine.running.step_run import StepEnd, StepRun, wake
-from flux_engine.running.time_limits import TimeLimits
+from flux_engine.running.time_limit import TimeLimit
 from flux_engine.steps_graph import Schedule
 from flux_engine.storage.base import JournalEntry, RunRecord
 from flux_engine.transaction import AttemptTransaction
 
 Request = Literal["pause", "cancel"]
+
+_NOTHING_TO_DO = Schedule({}, done=())
 
 
 class LiveRun(Generic[InputT, DataT]):
@@ -53,7 +55,8 @@ class LiveRun(Generic[InputT, DataT]):
         self.services = services
         self.ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
         self.merged = MergedData(progress)
-        self.limits = TimeLimits()
+        self.limit = TimeLimit()
+        self.shape = definition.shape
         self._definition = definition
         self.progress = progress
         self._input = record.input
@@ -64,7 +67,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._has_waits = False
         self._in_flight: dict[str, StepRun] = {}
         self._news = asyncio.Event()
-        self._schedule = Schedule({}, done=())
+        self._schedule = _NOTHING_TO_DO
         self._loop = asyncio.get_running_loop()
         self._began = services.clock.monotonic()
 
@@ -74,11 +77,6 @@ class LiveRun(Generic[InputT, DataT]):
     def status(self) -> RunStatus:
         """The status of the run."""
         return self.ledger.status
-
-    @property
-    def shape(self) -> DataShape:
-        """How data is given to handlers."""
-        return self._definition.shape
 
     @property
     def halting(self) -> bool:
@@ -138,7 +136,7 @@ class LiveRun(Generic[InputT, DataT]):
         """Return the context for one attempt of a step."""
         return Context(
             run=self,
-            data=self._definition.shape.open(data),
+            data=self.shape.open(data),
             step=step,
             attempt=attempt,
             transaction=transaction,
@@ -160,7 +158,8 @@ class LiveRun(Generic[InputT, DataT]):
             self._failed = any(step.status is StepStatus.FAILED for step in self.progress.steps.values())
         held = [step.name for step in self._definition.steps if step.on_crash == "hold"]
         self.ledger.start(meta, entry, hold=held if entry is None else ())
-        self.merged = MergedData(self.progress)
+        if self.progress.last_seq:
+            self.merged = MergedData(self.progress)
 
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
@@ -213,7 +212,7 @@ class LiveRun(Generic[InputT, DataT]):
             await self._try_to_hand_back()
             raise
         finally:
-            self.limits.close()
+            self.limit.close()
         return self.result()
 
     def result(self) -> FluxResult[DataT]:
@@ -232,19 +231,21 @@ class LiveRun(Generic[InputT, DataT]):
     async def _advance(self) -> None:
         """Begin steps as they become ready, until none is left that could be begun."""
         done = [step.name for step in self.progress.steps.values() if step.status.done]
-        self._schedule = Schedule(self._definition.after, done=done, only=self._only)
+        definition = self._definition
+        self._schedule = Schedule(
+            definition.after, done=done, only=self._only, following=definition.following
+        )
         tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
             while True:
                 self._news.clear()
                 names = [] if self.halting else self._schedule.take()
-                ready = [(name, StepRun(self, self._definition.step(name))) for name in names]
-                if len(ready) == 1 and not tasks and not self._has_waits:
-                    # Alone on its way, it needs no task of its own: a chain of steps runs in that of the run.
-                    self._note(names[0], await self._fly(*ready[0]))
+                if len(names) == 1 and not tasks and not self._has_waits:
+                    await self._take_alone(names[0])
                     continue
+                ready = [(name, StepRun(self, definition.by_name[name])) for name in names]
                 for name, step in ready:
-                    tasks[asyncio.ensure_future(self._fly(name, step))] = name
+                    tasks[asyncio.ensure_future(self._fly_beside(name, step))] = name
                 if not tasks:
                     return
                 if self.ledger.pending and not ready:  # what begins now stores it by itself
@@ -266,12 +267,28 @@ class LiveRun(Generic[InputT, DataT]):
             news.cancel()
         return {task for task in tasks if task in ended}
 
+    async def _take_alone(self, name: str) -> None:
+        """Take a step that is alone on its way in the task of the run: all the steps of a chain."""
+        step = self._in_flight[name] = StepRun(self, self._definition.by_name[name])
+        try:
+            end = await step.take()
+        finally:
+            del self._in_flight[name]
+        self._note(name, end)
+
     async def _fly(self, name: str, step: StepRun) -> StepEnd:
         self._in_flight[name] = step
         try:
             return await step.take()
         finally:
             del self._in_flight[name]
+
+    async def _fly_beside(self, name: str, step: StepRun) -> StepEnd:
+        step.limit = TimeLimit()
+        try:
+            return await self._fly(name, step)
+        finally:
+            step.limit.close()
 
     def _note(self, name: str, end: StepEnd) -> None:
         if end is StepEnd.DONE:
@@ -308,7 +325,7 @@ class LiveRun(Generic[InputT, DataT]):
         self.ledger.end(
             status,
             duration=self.services.clock.monotonic() - self._began,
-            data=self._final_data() if hook is not None and self.services.announcer.hears(hook) else None,
+            data=self._final_data() if hook in self.services.announcer.hears else None,
         )
         await self.ledger.commit(release=True)
 
@@ -331,7 +348,7 @@ class LiveRun(Generic[InputT, DataT]):
             self.services.logger.warning(f"run {self.id} could not be released: {error}")
 
     def _final_data(self) -> Any:
-        return self._definition.shape.result(self.merged.current())
+        return self.shape.result(self.merged.current())
 
 
 def _earlier_failure(steps: Sequence[StepProgress]) -> ErrorInfo | None:

@@ -36,7 +36,7 @@ class MergedData:
         """Return the data that a step is given."""
         if step not in self._restored:
             self._meanwhile[step] = {}
-            return self.current()
+            return self._merged or self.current()
         self._meanwhile[step] = self._hidden_from(step)
         return RunData(self._progress.texts_before(step))
 
@@ -73,7 +73,8 @@ class MergedData:
 
     def end(self, step: str, delta: Delta, values: Mapping[str, Any], *, last: bool) -> None:
         """Merge what a step changed. ``last`` says that its result comes behind all others."""
-        self.reserve(step, delta)
+        if len(self._meanwhile) > 1:
+            self.reserve(step, delta)
         self._meanwhile.pop(step, None)
         if not last or step in self._restored:  # its place is not the last, or it brings an edit
             self._merged = None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from flux_engine.context import Context
-from flux_engine.data import RunData, decode_delta
+from flux_engine.data import DataShape, RunData, decode_delta
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition
 from flux_engine.errors import (
     DataConflictError,
@@ -22,7 +22,7 @@ from flux_engine.ledger import Ledger
 from flux_engine.running.attempt import Outcome, is_async, run_attempt
 from flux_engine.running.merged_data import MergedData
 from flux_engine.running.services import Services
-from flux_engine.running.time_limits import TimeLimits
+from flux_engine.running.time_limit import TimeLimit
 from flux_engine.storage.base import JournalEntry
 from flux_engine.transaction import AttemptTransaction
 from flux_engine.waiting import Sleep, Wait, Waiting
@@ -43,16 +43,12 @@ class StepHost(Protocol):
     services: Services
     ledger: Ledger
     merged: MergedData
-    limits: TimeLimits
+    limit: TimeLimit
+    shape: DataShape
 
     @property
     def halting(self) -> bool:
         """Whether nothing new is to be begun."""
-        ...
-
-    @property
-    def shape(self) -> Any:
-        """How data is given to handlers."""
         ...
 
     def watch(self, step: str, until: float) -> None:
@@ -73,19 +69,23 @@ class StepHost(Protocol):
 class StepRun:
     """Takes one step as far as it goes. ``resting`` is true while it only waits for time to pass.
 
-    The step is given the data as it is now: those made together are given the same.
+    ``limit`` is that of the task it runs in, by default the run's own. The step is given the data as it is
+    now: those made together are given the same.
     """
 
-    __slots__ = ("_data", "_host", "_ledger", "_progress", "_seen", "_step", "resting")
+    __slots__ = ("_data", "_host", "_ledger", "_progress", "_seen", "_step", "limit", "resting")
 
     def __init__(self, host: StepHost, step: StepDefinition) -> None:
         self.resting = False
+        self.limit = host.limit
         self._host = host
         self._step = step
         self._ledger = host.ledger
         self._progress = host.ledger.progress.steps[step.name]
         self._seen = host.ledger.progress.last_ordinal
-        self._data = None if waiting_of(self._progress.last) else host.merged.begin(step.name)
+        last = self._progress.last
+        waits = last is not None and waiting_of(last) is not None
+        self._data = None if waits else host.merged.begin(step.name)
 
     def take(self) -> Coroutine[Any, Any, StepEnd]:
         """Run the step, or go on with its waiting."""
@@ -153,8 +153,8 @@ class StepRun:
         data: RunData,
         timeout: float | None,
     ) -> Coroutine[Any, Any, Outcome]:
-        host = self._host
-        return run_attempt(self._step, ctx, shape=host.shape, data=data, limits=host.limits, timeout=timeout)
+        shape = self._host.shape
+        return run_attempt(self._step, ctx, shape=shape, data=data, limit=self.limit, timeout=timeout)
 
     async def _commit_attempt(
         self,

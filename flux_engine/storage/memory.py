@@ -123,7 +123,9 @@ class MemoryStorage(WorkflowStorage):
 
         Costs no more than its entries.
         """
-        run = self._held(write.run_id, write.fence)
+        run = self._runs.get(write.run_id)
+        if run is None or run.fence != write.fence:
+            run = self._held(write.run_id, write.fence)
         run.write = write
         run.lease_until = write.lease_until
         if write.owner != run.owner:
