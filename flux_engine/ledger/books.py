@@ -168,26 +168,27 @@ class Books:
     def _trace(self, kind: EventType, step: StepDefinition | None = None, **fields: Any) -> None:
         if not self._traces:
             return
-        if step is not None:
-            fields |= {"step_name": step.name, "step_index": step.index, "commit": step.commit}
         event = TraceEvent(
             type=kind,
             timestamp=round(self._services.clock.now() * 1000),
             workflow_id=self._record.id,
             workflow_name=self._record.workflow,
+            step_name=None if step is None else step.name,
+            step_index=None if step is None else step.index,
+            commit=None if step is None else step.commit,
             **fields,
         )
-        self._announcements.append(Announcement(event))
+        self._announcements.append(event)
 
     def _hook(self, hook: str, **fields: Any) -> None:
         if hook in self._hears:
             event = HookEvent(event=hook, run_id=self._record.id, workflow=self._record.workflow, **fields)
-            self._announcements.append(Announcement(None, event))
+            self._announcements.append(event)
 
 
 def milliseconds(entry: JournalEntry) -> float:
     """Return how long an entry lasted."""
-    return round(((entry.completed_at or 0.0) - (entry.started_at or 0.0)) * 1000, 3)
+    return round(((entry.completed_at or 0.0) - (entry.started_at or 0.0)) * 1_000_000) / 1000
 
 
 def as_json(value: Any) -> str:

@@ -2,10 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-
-from msgspec import Struct
 
 from flux_engine.hooks import HookEvent, Hooks
 from flux_engine.running.problems import Problems
@@ -13,18 +11,15 @@ from flux_engine.trace.events import TraceEvent
 
 
 class Sink(Protocol):
-    """A trace sink, sync or async."""
+    """A trace sink, sync or async. One that also has ``emit_all`` is given several events at once by it."""
 
     def emit(self, event: TraceEvent, /) -> Any:
         """Take one event."""
         ...
 
 
-class Announcement(Struct, frozen=True):
-    """What is to be told once it is stored."""
-
-    trace: TraceEvent | None = None
-    hook: HookEvent | None = None
+Announcement = TraceEvent | HookEvent
+"""What is to be told once it is stored."""
 
 
 class Announcer:
@@ -35,6 +30,7 @@ class Announcer:
 
     def __init__(self, sink: Sink | None, hooks: Hooks, problems: Problems) -> None:
         self._sink = sink
+        self._emit_all: Callable[[Any], Any] | None = getattr(sink, "emit_all", None)
         self._hooks = hooks
         self._problems = problems
         self._pending: set[asyncio.Future[Any]] = set()
@@ -42,20 +38,20 @@ class Announcer:
         self.hears = frozenset(name for name in hooks.__struct_fields__ if getattr(hooks, name) is not None)
 
     async def tell(self, announcements: Sequence[Announcement]) -> None:
-        """Tell them all."""
-        for announcement in announcements:
-            if announcement.trace is not None:
-                await self.trace(announcement.trace)
-            if announcement.hook is not None:
-                await self._call_hook(announcement.hook)
-
-    async def trace(self, event: TraceEvent) -> None:
-        """Hand one event to the sink."""
-        if self._sink is None:
+        """Tell them all. Without hooks between them, a sink that takes several events gets all at once."""
+        if self._emit_all is not None and not self.hears:
+            await self._emit(self._emit_all, announcements)
             return
+        for announcement in announcements:
+            if not isinstance(announcement, TraceEvent):
+                await self._call_hook(announcement)
+            elif self._sink is not None:
+                await self._emit(self._sink.emit, announcement)
+
+    async def _emit(self, emit: Callable[[Any], Any], what: Announcement | Sequence[Announcement]) -> None:
         try:
-            pending = self._sink.emit(event)
-            if inspect.isawaitable(pending):
+            pending = emit(what)
+            if pending is not None and inspect.isawaitable(pending):
                 await pending
         except Exception as error:  # noqa: BLE001 - a sink is anybody's code
             self._problems.count("trace sink", error)

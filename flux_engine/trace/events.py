@@ -4,6 +4,7 @@ The format is that of ``@gravito/flux`` with additions: camelCase names, times a
 milliseconds, absent fields left out. See ``docs/trace-format.md``.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -79,6 +80,11 @@ _decoder = msgspec.json.Decoder(TraceEvent)
 def encode_event(event: TraceEvent) -> bytes:
     """Return the event as one line, its newline included."""
     return _encoder.encode(event) + b"\n"
+
+
+def encode_events(events: Sequence[TraceEvent]) -> bytes:
+    """Return several events as lines."""
+    return _encoder.encode_lines(events)
 
 
 def decode_event(line: bytes) -> TraceEvent:

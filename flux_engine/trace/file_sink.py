@@ -1,20 +1,20 @@
 """The trace as a file: one line of JSON for each event, appended by any number of processes.
 
-Each line is one ``write`` to a descriptor opened with ``O_APPEND``, which the system does not mix with
-another one; so writers need no lock, and a reader sees the line at once.
+Each line, or several at once, is one ``write`` to a descriptor opened with ``O_APPEND``, which the system
+does not mix with another one; so writers need no lock, and a reader sees the line at once.
 """
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from flux_engine.errors import StorageError
-from flux_engine.trace.events import TraceEvent, encode_event
+from flux_engine.trace.events import TraceEvent, encode_event, encode_events
 
 
 class JsonFileTraceSink:
@@ -35,6 +35,8 @@ class JsonFileTraceSink:
         self.max_bytes = max_bytes
         self._name = os.fspath(self.path)
         self._reset = reset
+        # With a limit, each line may be the one that a new file begins with.
+        self._takes_several = max_bytes is None and type(self).emit is JsonFileTraceSink.emit
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._identity = (-1, -1)
@@ -42,10 +44,33 @@ class JsonFileTraceSink:
 
     def emit(self, event: TraceEvent) -> None:
         """Append one event. Raises ``StorageError`` when it cannot be written."""
-        line = _encode(event)
+        self._write(_encode(event))
+
+    def emit_all(self, events: Sequence[TraceEvent]) -> None:
+        """Append several events, by one ``write`` unless there is a limit or ``emit`` was overridden.
+
+        Raises as ``emit``, the first error; the other events are appended all the same.
+        """
+        lines = None
+        if self._takes_several:
+            with suppress(TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+                lines = encode_events(events)
+        if lines is not None:
+            self._write(lines)
+            return
+        errors: list[StorageError] = []
+        for event in events:
+            try:
+                self.emit(event)
+            except StorageError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _write(self, lines: bytes) -> None:
         with self._lock:
             try:
-                self._append(line)
+                self._append(lines)
             except OSError as error:
                 raise StorageError(
                     f"The trace file {self.path} cannot be written: {error.strerror or error}. "
@@ -63,7 +88,7 @@ class JsonFileTraceSink:
             self._rotate()
             descriptor, size = self._current()
         # Somebody else has written since: a writer killed in the middle of a line left it open.
-        if size not in (self._end, 0) and os.pread(descriptor, 1, size - 1) not in (b"\n", b""):
+        if size != self._end and size and os.pread(descriptor, 1, size - 1) not in (b"\n", b""):
             line = b"\n" + line
         written = os.write(descriptor, line)
         while written < len(line):
@@ -74,11 +99,11 @@ class JsonFileTraceSink:
         """Return the descriptor and size of the file that has the path now, opening it if need be."""
         if self._descriptor is not None:
             try:
-                found = self.path.stat()
+                found = os.stat(self._name)  # noqa: PTH116 - made for every step
             except FileNotFoundError:
                 pass
             else:
-                if (found.st_dev, found.st_ino) == self._identity:
+                if found.st_ino == self._identity[1] and found.st_dev == self._identity[0]:
                     return self._descriptor, found.st_size
             self._close()
         self._descriptor = self._open()
