@@ -6,14 +6,14 @@ them succeeds or fails by itself all the same.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import aiosqlite
-
+from flux_engine.storage.connection_thread import ConnectionThread
 from flux_engine.storage.identity import FileGoneError, FileIdentity
-from flux_engine.storage.rows import Write
+from flux_engine.storage.rows import Saving, Write, save_steps
+from flux_engine.storage.turn import Turn
 
 
 class PendingWrite:
@@ -37,25 +37,24 @@ class PendingWrite:
 
 
 class WriterConnection(sqlite3.Connection):
-    """A connection whose ``executemany`` makes a batch of writes in one transaction.
-
-    Each call through aiosqlite costs a passage to the thread of the connection and back, more than
-    the statements of a step do. ``executemany`` is the call that carries a list there, so one call takes
-    a whole transaction: begin, writes, commit.
+    """A connection that makes a batch of writes in one transaction.
 
     ``file`` is checked before each: nothing is written to a file that is no longer at its path.
     """
 
     file: FileIdentity | None = None
 
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        """Make the ``PendingWrite``s of a batch; ``sql`` begins their transaction."""
-        batch = list(parameters)
+    def make(self, batch: Sequence[PendingWrite]) -> None:
+        """Make the writes of a batch, together unless one of them fails."""
         self._check_file()
-        if not self._in_one_transaction(sql, batch):
+        steps = [
+            pending.write for pending in batch if isinstance(pending.write, Saving) and pending.write.is_step
+        ]
+        if len(steps) > 1 and self._in_one_transaction(batch, steps):
+            return
+        if not self._in_one_transaction(batch):
             for pending in batch:
-                self._in_one_transaction(sql, [pending])
-        return self.cursor()
+                self._in_one_transaction([pending])
 
     def close(self) -> None:
         """Close the connection."""
@@ -78,13 +77,22 @@ class WriterConnection(sqlite3.Connection):
                 self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             raise
 
-    def _in_one_transaction(self, begin: str, batch: Sequence[PendingWrite]) -> bool:
-        """Make all of the batch; return false, with nothing written, when one failed half-way."""
+    def _in_one_transaction(self, batch: Sequence[PendingWrite], steps: Sequence[Saving] = ()) -> bool:
+        """Make all of the batch; return false, with nothing written, when one failed half-way.
+
+        ``steps`` are those of its writes that are made first and together. They may overtake others: whoever
+        waits for the same transaction cannot have counted on its order.
+        """
         try:
             if self.in_transaction:  # the end of the one before failed
                 self.execute("ROLLBACK")
-            self.execute(begin)
+            self.execute("BEGIN IMMEDIATE")
+            if steps and not self._made(steps):
+                self.execute("ROLLBACK")
+                return False
             for pending in batch:
+                if steps and isinstance(pending.write, Saving) and pending.write.is_step:
+                    continue
                 before = self.total_changes
                 pending.make(self)
                 if pending.error is not None and (self.total_changes != before or not self.in_transaction):
@@ -99,65 +107,91 @@ class WriterConnection(sqlite3.Connection):
                 pending.error = pending.error or error
         return True
 
+    def _made(self, steps: Sequence[Saving]) -> bool:
+        try:
+            return save_steps(self, steps)
+        except Exception:  # noqa: BLE001 - made one by one, it is raised again and told to whom it concerns
+            return False
+
 
 class GroupCommit:
     """The queue in front of a writer connection. ``translate`` makes errors of the database those of Flux.
 
     ``turn`` is held by whoever writes to the file: the queue for each batch, or a handler's transaction,
-    for which the queue then waits. Turns come in the order in which they were asked for.
+    for which the queue then waits.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, translate: Callable[[Exception], Exception]) -> None:
-        self._connection = connection
+    def __init__(
+        self, thread: ConnectionThread[WriterConnection], translate: Callable[[Exception], Exception]
+    ) -> None:
+        self.turn = Turn()
+        self._thread = thread
         self._translate = translate
-        self.turn = asyncio.Lock()
         self._waiting: list[PendingWrite] = []
-        self._task: asyncio.Task[None] | None = None
+        self._busy = False
+        self._idle: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def write(self, write: Write) -> Any:
         """Make a write, durably, and return its result. Cancelling the caller does not take it back."""
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = self._present_loop()
+        done: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(PendingWrite(write, done))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain(), name="flux group commit")
+        if not self._busy:
+            self._busy = True
+            self._start()
         return await done
 
     async def close(self) -> None:
         """Wait for the writes under way, then close the connection."""
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
-        async with self.turn:
-            await self._connection.close()
+        loop = self._present_loop()
+        if self._busy:
+            self._idle = loop.create_future()
+            await self._idle
+        await self.turn.take()
+        await self._thread.close()
 
-    async def _drain(self) -> None:
-        batch: Sequence[PendingWrite] = ()
-        try:
-            while self._waiting:
-                async with self.turn:
-                    batch, self._waiting = self._waiting, []
-                    await self._make(batch)
-                self._report(batch)
-        except asyncio.CancelledError:  # the event loop is being shut down
-            for pending in (*batch, *self._waiting):
-                pending.done.cancel()
-            self._waiting.clear()
-            raise
+    def _present_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop. Whoever waited in one that has ended waits no longer."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._busy, self._waiting, self.turn = loop, False, [], Turn()
+        return loop
 
-    async def _make(self, batch: Sequence[PendingWrite]) -> None:
-        try:
-            await self._connection.executemany("BEGIN IMMEDIATE", batch)
-        except Exception as error:  # noqa: BLE001 - handed to the tasks that wait
-            for pending in batch:
-                pending.error = pending.error or error
+    def _start(self) -> None:
+        if self.turn.take_now():
+            self._send()
+        else:
+            self.turn.ask().add_done_callback(self._send)
 
-    def _report(self, batch: Sequence[PendingWrite]) -> None:
+    def _send(self, _: object = None) -> None:
+        batch, self._waiting = self._waiting, []
+        self._thread.call(
+            lambda connection: connection.make(batch), lambda _, error: self._ended(batch, error)
+        )
+
+    def _ended(self, batch: Sequence[PendingWrite], error: Exception | None) -> None:
+        self.turn.give_back()
         for pending in batch:
-            if pending.done.done():
-                continue
-            if pending.error is None:
-                pending.done.set_result(pending.result)
-                continue
-            error = self._translate(pending.error)
-            if error is not pending.error:
-                error.__cause__ = pending.error
-            pending.done.set_exception(error)
+            self._report(pending, pending.error or error)
+        # After those who wait for this batch: their next writes can share the next one.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _report(self, pending: PendingWrite, error: Exception | None) -> None:
+        if pending.done.done():
+            return
+        if error is None:
+            pending.done.set_result(pending.result)
+            return
+        told = self._translate(error)
+        if told is not error:
+            told.__cause__ = error
+        pending.done.set_exception(told)
+
+    def _go_on(self) -> None:
+        if self._waiting:
+            self._start()
+            return
+        self._busy = False
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)

@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import modf
 from typing import Any
 
 from flux_engine.errors import OwnershipLostError, RunExistsError, RunNotFoundError
@@ -65,8 +67,21 @@ SELECT id, workflow, status, created_at, updated_at, completed_at, current_step,
 
 def to_text(seconds: float) -> str:
     """Return seconds since the epoch as ISO-8601 in UTC, to the microsecond."""
+    part, whole = modf(seconds)
+    microseconds = round(part * 1e6)  # half to even, as datetime does
+    if 0 <= microseconds < _MILLION:
+        return f"{_second(whole)}.{microseconds:06}Z"
     moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="microseconds") + "Z"
+
+
+_MILLION = 1_000_000
+
+
+@lru_cache(maxsize=64)
+def _second(whole: float) -> str:
+    """Return a second as text. The times that a step writes lie in the same few seconds."""
+    return datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()
 
 
 def to_seconds(text: str) -> float:
@@ -100,7 +115,8 @@ def creation(record: RunRecord, entries: Sequence[JournalEntry], blobs: Blobs) -
         except sqlite3.IntegrityError as error:
             raise _taken(connection, record) from error
         connection.execute(_INSERT_DEFINITION, (record.id, record.input, record.graph))
-        _put(connection, record.id, rows, blobs)
+        connection.executemany(_PUT_ENTRY, rows)
+        _put_blobs(connection, record.id, blobs)
 
     return create
 
@@ -121,34 +137,75 @@ def claiming(run_id: str, fence: int, owner: str, lease_until: float | None) -> 
     return claim
 
 
-def saving(write: RunWrite) -> Write:
-    """Return the write that takes a run a step forward, and returns the request that waits for its owner."""
-    head = (
-        to_text(write.updated_at),
-        _to_text(write.completed_at),
-        write.current_step,
-        write.error_summary,
-        write.error,
-        _to_text(write.lease_until),
-    )
-    status, owner, run_id, fence = write.status.value, write.owner, write.run_id, write.fence
-    rows = _entry_rows(run_id, write.entries)
+class Saving:
+    """The write that takes a run a step forward, and returns the request that waits for its owner.
 
-    def save(connection: sqlite3.Connection) -> str | None:
+    ``is_step`` says that it most likely leaves status and owner as they are, as most steps do; many of those
+    are made together by ``save_steps``.
+    """
+
+    __slots__ = ("_entries", "_head", "_write", "is_step")
+
+    def __init__(self, write: RunWrite) -> None:
+        self._write = write
+        self._head = (
+            to_text(write.updated_at),
+            _to_text(write.completed_at),
+            write.current_step,
+            write.error_summary,
+            write.error,
+            _to_text(write.lease_until),
+        )
+        self._entries = _entry_rows(write.run_id, write.entries)
+        self.is_step = (
+            write.status is RunStatus.RUNNING
+            and write.owner is not None
+            and write.graph is None
+            and not write.blobs
+        )
+
+    def __call__(self, connection: sqlite3.Connection) -> str | None:
+        """Make the write."""
+        write = self._write
         request = None
         # Most steps forward leave status and owner as they are and meet no request: that takes one
         # statement, which leaves the indexes over status and owner alone.
-        if not connection.execute(_ADVANCE, (*head, run_id, fence, status, owner)).rowcount:
-            turn = (*head, status, owner, owner is not None, run_id, fence)
-            if not connection.execute(_TURN, turn).rowcount:
-                raise _refusal(connection, run_id, fence)
-            (request,) = connection.execute("SELECT request FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if not connection.execute(_ADVANCE, self.advance).rowcount:
+            turn = (*self._head, write.status.value, write.owner, write.owner is not None)
+            if not connection.execute(_TURN, (*turn, write.run_id, write.fence)).rowcount:
+                raise _refusal(connection, write.run_id, write.fence)
+            found = connection.execute("SELECT request FROM runs WHERE id = ?", (write.run_id,))
+            (request,) = found.fetchone()
         if write.graph is not None:
-            connection.execute("UPDATE definitions SET graph = ? WHERE run_id = ?", (write.graph, run_id))
-        _put(connection, run_id, rows, write.blobs)
+            connection.execute(
+                "UPDATE definitions SET graph = ? WHERE run_id = ?", (write.graph, write.run_id)
+            )
+        connection.executemany(_PUT_ENTRY, self._entries)
+        _put_blobs(connection, write.run_id, write.blobs)
         return request
 
-    return save
+    @property
+    def advance(self) -> tuple[Any, ...]:
+        """The parameters of ``_ADVANCE``."""
+        write = self._write
+        return (*self._head, write.run_id, write.fence, write.status.value, write.owner)
+
+    @property
+    def entries(self) -> list[tuple[Any, ...]]:
+        """The rows of the journal."""
+        return self._entries
+
+
+def save_steps(connection: sqlite3.Connection, steps: Sequence[Saving]) -> bool:
+    """Make many writes by two statements; return false when they are to be made one by one instead.
+
+    That is so when one of them changes more than it seemed, or is to be refused; what was written is to be
+    rolled back then.
+    """
+    if connection.executemany(_ADVANCE, [step.advance for step in steps]).rowcount != len(steps):
+        return False
+    connection.executemany(_PUT_ENTRY, [entry for step in steps for entry in step.entries])
+    return True
 
 
 def requesting(run_id: str, what: str) -> Write:
@@ -304,12 +361,14 @@ def lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
-def _put(connection: sqlite3.Connection, run_id: str, entries: Iterable[Sequence[Any]], blobs: Blobs) -> None:
-    for entry in entries:
-        connection.execute(_PUT_ENTRY, entry)
+def _put_blobs(connection: sqlite3.Connection, run_id: str, blobs: Blobs) -> None:
     for blob in blobs:
         connection.execute(_PUT_BLOB, blob)
         connection.execute(_USE_BLOB, (run_id, blob[0]))
+
+
+_WORDS = {word: word.value for word in (*EntryKind, *StepStatus)}
+"""Plain strings: SQLite looks for an adapter first for what is of another type."""
 
 
 def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any, ...]]:
@@ -317,9 +376,9 @@ def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any,
         (
             run_id,
             entry.seq,
-            entry.kind.value,
+            _WORDS[entry.kind],
             entry.step,
-            None if entry.status is None else entry.status.value,
+            None if entry.status is None else _WORDS[entry.status],
             entry.attempt,
             _to_text(entry.started_at),
             _to_text(entry.completed_at),

@@ -20,6 +20,9 @@ APPLICATION_ID = 0x466C7578
 DURABILITY = {"full": 2, "normal": 1}
 """The values of ``PRAGMA synchronous``. With ``normal`` a power failure can take back the last writes."""
 
+PAGE = 2048
+"""Bytes of a page in a new file. A step changes two or three pages, and each is written whole."""
+
 _TABLES = """
 -- A run as it stands. What is large and does not change with each step is in `definitions`, so that
 -- a step forward writes one short row.
@@ -138,6 +141,7 @@ def prepare_writer(connection: sqlite3.Connection, path: Path, *, durability: st
     a lock of another process.
     """
     _check(connection, path)
+    connection.execute(f"PRAGMA page_size = {PAGE}")
     _use_wal(connection, path, patience)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA synchronous = {DURABILITY[durability]}")

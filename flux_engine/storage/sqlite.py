@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import aiosqlite
-
 from flux_engine.errors import FluxError, StorageError
 from flux_engine.storage import rows, schema
 from flux_engine.storage.base import (
@@ -22,7 +20,7 @@ from flux_engine.storage.base import (
     WorkflowStorage,
 )
 from flux_engine.storage.commit import GroupCommit, WriterConnection
-from flux_engine.storage.connections import connect
+from flux_engine.storage.connection_thread import ConnectionT, ConnectionThread
 from flux_engine.storage.faults import storage_error
 from flux_engine.storage.identity import FileIdentity
 from flux_engine.storage.transaction import SQLiteTransaction, TransactionFile
@@ -31,7 +29,7 @@ from flux_engine.storage.transaction import SQLiteTransaction, TransactionFile
 class _Session(NamedTuple):
     """What is open between ``open`` and ``close``."""
 
-    reader: aiosqlite.Connection
+    reader: ConnectionThread[sqlite3.Connection]
     writer: GroupCommit | None
     file: FileIdentity | None
 
@@ -114,7 +112,7 @@ class SQLiteStorage(WorkflowStorage):
 
         It shares its transaction with others that are waiting.
         """
-        request: str | None = await self._write(rows.saving(write))
+        request: str | None = await self._write(rows.Saving(write))
         return request
 
     async def request(self, run_id: str, what: str) -> None:
@@ -179,20 +177,22 @@ class SQLiteStorage(WorkflowStorage):
     async def _open(self) -> _Session:
         writer = None
         if not self.read_only:
-            connection = await connect(self.path, self._new_writer, "rw", self.busy_timeout)
-            writer = GroupCommit(connection, self._translate)
+            thread = ConnectionThread(self._new_writer)
+            await thread.open()
+            writer = GroupCommit(thread, self._translate)
         try:
             file = None if writer is None else FileIdentity(self.path)
-            reader = await connect(self.path, self._new_reader, "ro", self.busy_timeout)
+            reader = ConnectionThread(self._new_reader)
+            await reader.open()
         except BaseException:
             if writer is not None:
                 await writer.close()
             raise
         return _Session(reader, writer, file)
 
-    def _new_writer(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+    def _new_writer(self) -> WriterConnection:
         schema.create_file(self.path)
-        connection = WriterConnection(*arguments, **options)
+        connection = self._connect("rw", WriterConnection)
         with _closed_on_error(connection):
             schema.prepare_writer(
                 connection, self.path, durability=self.durability, patience=self.busy_timeout
@@ -200,34 +200,39 @@ class SQLiteStorage(WorkflowStorage):
             connection.file = FileIdentity(self.path)
         return connection
 
-    def _new_reader(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+    def _new_reader(self) -> sqlite3.Connection:
         if not self.path.exists():
             raise StorageError(
                 f"There is no store at {self.path}, and read_only makes none. "
                 "Run a workflow on it first, or name the file of another store."
             )
-        connection = sqlite3.Connection(*arguments, **options)
+        connection = self._connect("ro", sqlite3.Connection)
         with _closed_on_error(connection):
             schema.prepare_reader(connection, self.path)
             connection.create_function("flux_lower", 1, rows.lower, deterministic=True)
         return connection
 
     def _new_transaction(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=self.busy_timeout,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = self._connect("rw", sqlite3.Connection)
         with _closed_on_error(connection):
             schema.prepare_transaction(connection, durability=self.durability)
         return connection
 
+    def _connect(self, mode: Literal["rw", "ro"], factory: type[ConnectionT]) -> ConnectionT:
+        """Open a connection in autocommit mode, to be used by one thread at a time."""
+        return sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self.busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=factory,
+        )
+
     async def _read(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
         session = self._opened()
         with self._faults():
-            return list(await session.reader.execute_fetchall(sql, parameters))
+            return await session.reader.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def _write(self, write: rows.Write) -> Any:
         writer = self._opened().writer

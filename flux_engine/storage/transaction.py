@@ -16,6 +16,7 @@ from flux_engine.running.threads import run_in_thread, to_its_end
 from flux_engine.storage import rows
 from flux_engine.storage.authorizer import Authorizer
 from flux_engine.storage.base import Parameters, RunTransaction, RunWrite, StatementResult
+from flux_engine.storage.turn import Turn
 
 Statement = Callable[[sqlite3.Connection], sqlite3.Cursor]
 
@@ -27,7 +28,7 @@ class TransactionFile(NamedTuple):
     another file than the store has open. ``translate`` makes errors of the database those of Flux.
     """
 
-    turn: asyncio.Lock
+    turn: Turn
     connect: Callable[[], sqlite3.Connection]
     check: Callable[[], None]
     translate: Callable[[Exception], FluxError]
@@ -91,7 +92,7 @@ class SQLiteTransaction(RunTransaction):
     async def _take_turn(self) -> None:
         async with self._starting:
             if not self._over and not self._has_turn:
-                await self._file.turn.acquire()
+                await self._file.turn.take()
                 self._has_turn = True
                 if self._over:  # the attempt ended while this waited
                     self._give_turn_back()
@@ -100,7 +101,7 @@ class SQLiteTransaction(RunTransaction):
     def _give_turn_back(self) -> None:
         if self._has_turn:
             self._has_turn = False
-            self._file.turn.release()
+            self._file.turn.give_back()
 
     # In worker threads
 
@@ -148,7 +149,7 @@ class SQLiteTransaction(RunTransaction):
             self._over = True
             connection.set_authorizer(None)
             try:
-                request: str | None = rows.saving(write)(connection)
+                request: str | None = rows.Saving(write)(connection)
                 self._file.check()
                 connection.execute("COMMIT")
                 self._committed = True
