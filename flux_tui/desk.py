@@ -11,25 +11,20 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, convert
 from msgspec.structs import replace
 
-from flux_engine.execution import RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.trace import TraceFeed, TraceNews
-from flux_tui.inputs import Inputs
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
 from flux_tui.model.runs import RunsModel
-from flux_tui.news import DeskState, Notice
+from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
-from flux_tui.runner.member import RunnerRefused
-from flux_tui.runner.messages import Scope
-from flux_tui.runner.pool import RunnerPool
 from flux_tui.runners import Runners
 from flux_tui.settings import STANDARD_INPUT, Settings
+from flux_tui.verbs import Verbs
 
 TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
 """Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
@@ -41,19 +36,11 @@ BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """There is news. ``runs`` are the ids of the runs concerned."""
-
-    runs: frozenset[str] = frozenset()
-    notice: Notice | None = None
-
-
-class Desk:
+class Desk(Verbs):
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
     ``older`` says that the store has more runs than were read; ``read_older`` gets some. ``loaded`` says
     that what was there at the start has been read.
-    The verbs raise ``RunnerRefused`` for what cannot be done.
     """
 
     def __init__(
@@ -65,6 +52,7 @@ class Desk:
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         self.settings = settings
         self.project = settings.project
         self.trace_only = trace_only
@@ -76,11 +64,10 @@ class Desk:
         self.older = False
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
-        self._tell: Callable[[Change], None] = lambda _: None
+        self._listener: Callable[[Change], None] = lambda _: None
         self._open = OpenRuns()
         self._looked_at: str | None = None
         self._latest: dict[str, tuple[float, str]] = {}
-        self._inputs = Inputs()
         self._graphs: dict[str, Any] = {}
         self._paged = False
         self._reading_older = False
@@ -97,7 +84,7 @@ class Desk:
 
     def listen(self, tell: Callable[[Change], None]) -> None:
         """Have ``tell`` called with every change from now on, on the event loop."""
-        self._tell = tell
+        self._listener = tell
 
     async def start(self) -> None:
         """Begin to follow trace, store and module files, and start the runner."""
@@ -191,90 +178,6 @@ class Desk:
             self._reading_older = True
             self._spawn(self._read_older(self._store))
 
-    # Verbs
-
-    async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
-        """Start a run; return its id when it exists. The input is kept unless it is what was refused."""
-        self.stay_busy()
-        try:
-            run_id = await self._pool.run(workflow, input)
-        except RunnerRefused as refused:
-            if not refused.problems:
-                self._inputs.remember(workflow, input)
-            raise
-        self._inputs.remember(workflow, input)
-        self._begun(run_id)
-        return run_id
-
-    async def preview(self, run: RunView, step: str, *, scope: Scope = "downstream") -> RetryPlan:
-        """Return what a retry would do."""
-        plan = await self._pool.preview_retry(run.workflow, run.id, step, scope=scope)
-        return convert(plan, RetryPlan)
-
-    async def retry(
-        self,
-        run: RunView,
-        step: str,
-        *,
-        scope: Scope = "downstream",
-        data: dict[str, Any] | None = None,
-        keep_commits: bool = False,
-        allow_changed: bool = False,
-    ) -> str:
-        """Retry a run from a step; return its id when it moves again."""
-        self.stay_busy()
-        run_id = await self._pool.retry(
-            run.workflow,
-            run.id,
-            step,
-            scope=scope,
-            data=data,
-            keep_commits=keep_commits,
-            allow_changed=allow_changed,
-        )
-        self._begun(run_id)
-        return run_id
-
-    async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
-        """Go on with an interrupted or paused run; return its id when it moves again."""
-        self.stay_busy()
-        run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
-        self._begun(run_id)
-        return run_id
-
-    async def signal(self, run: RunView, name: str, payload: Any) -> str:
-        """Send a signal that a run waits for; return its id when it has been delivered."""
-        self.stay_busy()
-        run_id = await self._pool.signal(run.workflow, run.id, name, payload)
-        self._begun(run_id)
-        return run_id
-
-    async def cancel(self, run: RunView) -> str:
-        """End a run; return the status it has now: one in hand may still be on its way there."""
-        self.stay_busy()
-        return await self._pool.cancel(run.workflow, run.id)
-
-    async def pause(self, run: RunView) -> str:
-        """Stop a run before its next step; return the status it has now, as ``cancel``."""
-        self.stay_busy()
-        return await self._pool.pause(run.workflow, run.id)
-
-    async def restart(self) -> None:
-        """End the runner, whatever it does, and start another one."""
-        self.become(runner="starting", note="restarting the runner…", death="", blocked=None)
-        await self._pool.restart()
-
-    @property
-    def _pool(self) -> RunnerPool:
-        if self._runners is None:
-            raise RuntimeError("a trace is only looked at; there is no runner")
-        return self._runners.pool
-
-    def _begun(self, run_id: str) -> None:
-        self.stay_busy()
-        self.become(in_hand=len(self._pool.runs_in_hand))
-        self._tell(Change(runs=frozenset({run_id})))
-
     # The trace
 
     async def _follow_trace(self) -> None:
@@ -322,7 +225,7 @@ class Desk:
         self.runs.merge_trace(news.rows)
         if self.trace_only:
             self._define_from_trace()
-        self._tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+        self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
 
     def _define_from_trace(self) -> None:
         names = sorted({*self._graphs, *self.counts})
@@ -350,7 +253,7 @@ class Desk:
                 self._open.open(run_id, await self._trace.events_of(run_id))
         if self._store is not None:
             self._open.put_stored(run_id, await self._store.run(run_id))
-        self._tell(Change(runs=frozenset({run_id})))
+        self.tell(Change(runs=frozenset({run_id})))
 
     # The store
 
@@ -374,7 +277,7 @@ class Desk:
         if run_id is not None and self._open.put_stored(run_id, await store.run(run_id)):
             changed.add(run_id)
         if changed:
-            self._tell(Change(runs=frozenset(changed)))
+            self.tell(Change(runs=frozenset(changed)))
 
     async def _read_older(self, store: StoreFeed) -> None:
         try:
@@ -383,7 +286,7 @@ class Desk:
             self.older = len(rows) == PAGE
             self._count(rows)
             if self.runs.merge_store(rows):
-                self._tell(Change())
+                self.tell(Change())
         finally:
             self._reading_older = False
 
@@ -402,11 +305,15 @@ class Desk:
         state = replace(self.state, **changes)
         if state != self.state or "runner" in changes:
             self.state = state
-            self._tell(Change())
+            self.tell(Change())
+
+    def tell(self, change: Change) -> None:
+        """Tell a change to whoever listens."""
+        self._listener(change)
 
     def notify(self, notice: Notice) -> None:
         """Have the user told something once."""
-        self._tell(Change(notice=notice))
+        self.tell(Change(notice=notice))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

@@ -7,11 +7,11 @@ from typing import Any
 
 from flux_engine.execution import RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.desk import Change, Desk
+from flux_tui.desk import Desk
 from flux_tui.feed.trace import TraceNews
 from flux_tui.model.run import RunView
 from flux_tui.model.tally import Tally, count, tally
-from flux_tui.news import DeskState
+from flux_tui.news import Change, DeskState
 from flux_tui.runner.messages import ModuleInfo, Problem, WorkflowInfo
 from flux_tui.settings import Settings
 
@@ -55,10 +55,6 @@ class FakeDesk(Desk):
     def look_at(self, run_id: str) -> None:
         """Say that the run is there."""
         self.tell(Change(runs=frozenset({run_id})))
-
-    def tell(self, change: Change) -> None:
-        """Tell a change."""
-        self._tell(change)
 
     def load(self, *modules: ModuleInfo) -> None:
         """Load modules, as a ready runner."""

@@ -6,7 +6,7 @@ import pytest
 
 from flux_tui import actions, key_help
 from flux_tui.actions import ACTIONS
-from flux_tui.flows import _FLOWS
+from flux_tui.flows import FLOWS
 from flux_tui.model.run import DefinitionView, GraphSpec, RunView, StepView
 from flux_tui.needs import Situation
 
@@ -22,7 +22,7 @@ def test_ids_and_keys_are_unique() -> None:
 
 def test_every_action_is_done_by_something() -> None:
     """The registry and what is done agree."""
-    assert {action.id for action in ACTIONS} == set(_FLOWS)
+    assert {action.id for action in ACTIONS} == set(FLOWS)
 
 
 def test_every_action_can_say_what_it_does() -> None:

@@ -107,7 +107,7 @@ async def test_new_runs_never_move_the_selection() -> None:
         await pilot.press("j")
         await pilot.press("k")
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
+        screen.go_to_run("aaa")
         for number in range(30):
             desk.trace(started(f"new-{number}", LETTER, ago=1 - number / 100))
         await pilot.pause()
@@ -153,7 +153,7 @@ async def test_retry_asks_only_when_a_commit_would_be_repeated() -> None:
         start = started("aaa", PARCEL)
         desk.trace(start, *step_events(start, ["pick", "pack"], fails="pack"))
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
+        screen.go_to_run("aaa")
         await pilot.press("t")
         await until(lambda: desk.asked, "the retry")
         assert desk.asked.pop() == ("retry", "aaa", "pack", "downstream", None)
@@ -286,8 +286,8 @@ async def test_text_that_looks_like_markup_is_shown_as_it_is() -> None:
         start = started("aaa", evil)
         desk.trace(start, *step_events(start, ["[bold]"], fails="[bold]"))
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
-        screen._show()
+        screen.go_to_run("aaa")
+        screen.show()
         await pilot.pause()
         assert screen.graph_pane.title.plain.startswith("[red]evil[/red]")
 
@@ -362,7 +362,7 @@ async def test_only_the_clock_of_running_runs_ticks() -> None:
     """Nothing moves when nothing runs."""
     async with Opened() as (desk, pilot):
         screen = screen_of(pilot)
-        clock = screen._clock
+        clock = screen.clock
         assert clock is not None
         start = started("aaa", PARCEL)
         assert not clock._active.is_set()

@@ -1,35 +1,19 @@
-"""What happens when an action is done: dialogs, requests to the desk, and what the user is told.
-
-A flow that waits for a dialog or the runner is a worker of its own, so the keyboard never waits.
-"""
+"""The flows that change how things are looked at, and those that take something out: copy, open."""
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from textual.app import SuspendNotSupported
 
-from flux_tui import at_hand, clipboard, control_flows, editor, key_help, run_flows
-from flux_tui.screens.help import HelpScreen
+from flux_tui import at_hand, clipboard, editor
+from flux_tui.flows.asking import Flow
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS
 from flux_tui.telling import tell
 from flux_tui.widgets.runs import RunsPane
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
-
-Flow = Callable[["MainScreen"], Coroutine[Any, Any, None] | None]
-
-
-def perform(screen: "MainScreen", action_id: str) -> None:
-    """Do what an action is about; its needs are met."""
-    outcome = _FLOWS[action_id](screen)
-    if outcome is not None:
-        screen.run_worker(outcome, group="flow")
-
-
-# Copy and open
 
 
 async def _copy(screen: "MainScreen") -> None:
@@ -72,15 +56,6 @@ def _open_editor(screen: "MainScreen") -> None:
     screen.app.refresh(layout=True)
 
 
-# Look
-
-
-def _help(screen: "MainScreen") -> None:
-    desk = screen.desk
-    known = key_help.entries(screen.situation(), desk.settings.keymap, read_only=desk.read_only)
-    screen.app.push_screen(HelpScreen(known))
-
-
 def _graph_or_list(screen: "MainScreen") -> None:
     graph = screen.graph
     graph.mode = "auto" if graph.mode == "list" else "list"
@@ -102,17 +77,7 @@ def _pane(name: str) -> Flow:
     return lambda screen: screen.focus_pane(name)
 
 
-_FLOWS: Final[dict[str, Flow]] = {
-    "run": run_flows.run,
-    "run-again": run_flows.run_again,
-    "retry": run_flows.retry,
-    "retry-only": run_flows.retry_only,
-    "edit-retry": run_flows.edit_and_retry,
-    "resume": run_flows.resume,
-    "signal": control_flows.signal,
-    "cancel": control_flows.cancel,
-    "pause": control_flows.pause,
-    "restart-runner": run_flows.restart,
+FLOWS: Final[dict[str, Flow]] = {
     "filter": lambda screen: screen.query_one(RunsPane).start_filter(),
     "copy": _copy,
     "open-editor": _open_editor,
@@ -128,9 +93,4 @@ _FLOWS: Final[dict[str, Flow]] = {
     "go-runs": _pane("runs"),
     "go-details": _pane("details"),
     "go-graph": _pane("graph"),
-    "back": lambda screen: screen.step_back(),
-    "help": _help,
-    "palette": lambda screen: screen.app.action_command_palette(),
-    "theme": lambda screen: screen.app.search_themes(),
-    "quit": run_flows.quit_flux,
 }

@@ -1,0 +1,59 @@
+"""What concerns the program as a whole."""
+
+from typing import Final
+
+from flux_tui import needs
+from flux_tui.actions.action import Action
+
+ACTIONS: Final = (
+    Action(
+        id="back",
+        keys=("escape",),
+        label="back",
+        title="Back",
+        description="Leave the last transient thing: the filter, a message, a pane; never quits",
+        group="Program",
+        needs=needs.nothing,
+        transient=True,
+    ),
+    Action(
+        id="help",
+        keys=("question_mark", "f1"),
+        label="help",
+        title="Help",
+        description="Show every key, searchable",
+        group="Program",
+        needs=needs.nothing,
+        in_footer=True,
+    ),
+    Action(
+        id="palette",
+        keys=("ctrl+p",),
+        label="commands",
+        title="Command palette",
+        description="Search and run any command",
+        group="Program",
+        needs=needs.nothing,
+        in_footer=True,
+        transient=True,
+    ),
+    Action(
+        id="theme",
+        keys=(),
+        label="theme",
+        title="Change theme…",
+        description="Try another theme; `theme` in the settings keeps it",
+        group="Program",
+        needs=needs.nothing,
+    ),
+    Action(
+        id="quit",
+        keys=("q", "ctrl+q"),
+        label="quit",
+        title="Quit",
+        description="Leave Flux; asks when runs are in hand",
+        group="Program",
+        needs=needs.nothing,
+        in_footer=True,
+    ),
+)

@@ -1,0 +1,50 @@
+"""The flows of the program as a whole: help, palette, theme, the runner, the end."""
+
+from typing import TYPE_CHECKING, Final
+
+from flux_tui import key_help
+from flux_tui.flows.asking import Flow
+from flux_tui.screens.confirm import ConfirmScreen
+from flux_tui.screens.help import HelpScreen
+
+if TYPE_CHECKING:
+    from flux_tui.screens.main import MainScreen
+
+
+def _help(screen: "MainScreen") -> None:
+    desk = screen.desk
+    known = key_help.entries(screen.situation(), desk.settings.keymap, read_only=desk.read_only)
+    screen.app.push_screen(HelpScreen(known))
+
+
+async def restart(screen: "MainScreen") -> None:
+    """End the runner and start another one, after asking when that interrupts runs."""
+    if await _may_interrupt(screen, "Restart the runner?", "Restart"):
+        await screen.desk.restart()
+
+
+async def quit_flux(screen: "MainScreen") -> None:
+    """Leave, after asking when runs are in hand."""
+    if await _may_interrupt(screen, "Quit?", "Quit"):
+        screen.app.exit()
+
+
+async def _may_interrupt(screen: "MainScreen", question: str, yes: str) -> bool:
+    """Ask, if there are runs in hand, whether to interrupt them."""
+    state = screen.desk.state
+    if not state.in_hand:
+        return True
+    runs = "A run is" if state.in_hand == 1 else f"{state.in_hand} runs are"
+    detail = f"{runs} in hand. What is running now is interrupted, and can be resumed with u."
+    confirmed = await screen.app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
+    return confirmed is True
+
+
+FLOWS: Final[dict[str, Flow]] = {
+    "restart-runner": restart,
+    "back": lambda screen: screen.step_back(),
+    "help": _help,
+    "palette": lambda screen: screen.app.action_command_palette(),
+    "theme": lambda screen: screen.app.search_themes(),
+    "quit": quit_flux,
+}

@@ -1,0 +1,117 @@
+"""The verbs of the desk: what changes runs. Each asks the runner, and has trace and store watched."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from msgspec import convert
+
+from flux_engine.execution import RetryPlan
+from flux_tui.inputs import Inputs
+from flux_tui.model.run import RunView
+from flux_tui.news import Change
+from flux_tui.runner.member import RunnerRefused
+from flux_tui.runner.messages import Scope
+from flux_tui.runner.pool import RunnerPool
+from flux_tui.runners import Runners
+
+
+class Verbs(ABC):
+    """What can be asked of a runner. All verbs raise ``RunnerRefused`` for what cannot be done."""
+
+    def __init__(self) -> None:
+        self._inputs = Inputs()
+        self._runners: Runners | None = None
+
+    @abstractmethod
+    def stay_busy(self) -> None:
+        """Look at trace and store often for a while."""
+
+    @abstractmethod
+    def become(self, **changes: Any) -> None:
+        """Change the state, and tell so."""
+
+    @abstractmethod
+    def tell(self, change: Change) -> None:
+        """Tell a change to whoever listens."""
+
+    async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
+        """Start a run; return its id when it exists. The input is kept unless it is what was refused."""
+        self.stay_busy()
+        try:
+            run_id = await self._pool.run(workflow, input)
+        except RunnerRefused as refused:
+            if not refused.problems:
+                self._inputs.remember(workflow, input)
+            raise
+        self._inputs.remember(workflow, input)
+        self._begun(run_id)
+        return run_id
+
+    async def preview(self, run: RunView, step: str, *, scope: Scope = "downstream") -> RetryPlan:
+        """Return what a retry would do."""
+        plan = await self._pool.preview_retry(run.workflow, run.id, step, scope=scope)
+        return convert(plan, RetryPlan)
+
+    async def retry(
+        self,
+        run: RunView,
+        step: str,
+        *,
+        scope: Scope = "downstream",
+        data: dict[str, Any] | None = None,
+        keep_commits: bool = False,
+        allow_changed: bool = False,
+    ) -> str:
+        """Retry a run from a step; return its id when it moves again."""
+        self.stay_busy()
+        run_id = await self._pool.retry(
+            run.workflow,
+            run.id,
+            step,
+            scope=scope,
+            data=data,
+            keep_commits=keep_commits,
+            allow_changed=allow_changed,
+        )
+        self._begun(run_id)
+        return run_id
+
+    async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
+        """Go on with an interrupted or paused run; return its id when it moves again."""
+        self.stay_busy()
+        run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
+        self._begun(run_id)
+        return run_id
+
+    async def signal(self, run: RunView, name: str, payload: Any) -> str:
+        """Send a signal that a run waits for; return its id when it has been delivered."""
+        self.stay_busy()
+        run_id = await self._pool.signal(run.workflow, run.id, name, payload)
+        self._begun(run_id)
+        return run_id
+
+    async def cancel(self, run: RunView) -> str:
+        """End a run; return the status it has now: one in hand may still be on its way there."""
+        self.stay_busy()
+        return await self._pool.cancel(run.workflow, run.id)
+
+    async def pause(self, run: RunView) -> str:
+        """Stop a run before its next step; return the status it has now, as ``cancel``."""
+        self.stay_busy()
+        return await self._pool.pause(run.workflow, run.id)
+
+    async def restart(self) -> None:
+        """End the runner, whatever it does, and start another one."""
+        self.become(runner="starting", note="restarting the runner…", death="", blocked=None)
+        await self._pool.restart()
+
+    @property
+    def _pool(self) -> RunnerPool:
+        if self._runners is None:
+            raise RuntimeError("a trace is only looked at; there is no runner")
+        return self._runners.pool
+
+    def _begun(self, run_id: str) -> None:
+        self.stay_busy()
+        self.become(in_hand=len(self._pool.runs_in_hand))
+        self.tell(Change(runs=frozenset({run_id})))
