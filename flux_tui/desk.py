@@ -20,8 +20,10 @@ from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
 from flux_tui.model.runs import RunsModel
+from flux_tui.model.secrets import Secrets
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
+from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
 from flux_tui.settings import STANDARD_INPUT, Settings
 from flux_tui.verbs import Verbs
@@ -52,7 +54,8 @@ class Desk(Verbs):
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        remembered = Remembered(None if trace_only else settings.db.parent / FILE, keep=not read_only)
+        super().__init__(remembered, Secrets(settings.redact))
         self.settings = settings
         self.project = settings.project
         self.trace_only = trace_only

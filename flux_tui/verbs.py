@@ -8,7 +8,9 @@ from msgspec import convert
 from flux_engine.execution import RetryPlan
 from flux_tui.inputs import Inputs
 from flux_tui.model.run import RunView
+from flux_tui.model.secrets import Secrets
 from flux_tui.news import Change
+from flux_tui.remembered import Remembered
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Scope
 from flux_tui.runner.pool import RunnerPool
@@ -18,8 +20,9 @@ from flux_tui.runners import Runners
 class Verbs(ABC):
     """What can be asked of a runner. All verbs raise ``RunnerRefused`` for what cannot be done."""
 
-    def __init__(self) -> None:
-        self._inputs = Inputs()
+    def __init__(self, remembered: Remembered, secrets: Secrets) -> None:
+        self.remembered = remembered
+        self._inputs = Inputs(remembered, secrets)
         self._runners: Runners | None = None
 
     @abstractmethod
