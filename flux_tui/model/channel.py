@@ -7,7 +7,7 @@ free row. Where two nets only cross, the upright line is drawn whole and the lev
 crossing never looks like a joint.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
@@ -75,8 +75,8 @@ class Cell:
 
     def __init__(self) -> None:
         self.level = self.upright = 0
-        self.level_flows: dict[Flow, None] = {}
-        self.upright_flows: dict[Flow, None] = {}
+        self.level_flows: tuple[Flow, ...] = ()
+        self.upright_flows: tuple[Flow, ...] = ()
         self.joint = self.arrow = False
 
     @property
@@ -91,8 +91,20 @@ class Cell:
     def flows(self) -> tuple[Flow, ...]:
         """The flows to which the character belongs."""
         if self.level and self.upright and not self.joint:
-            return tuple(self.upright_flows)
-        return tuple(self.level_flows | self.upright_flows)
+            return self.upright_flows
+        if not self.level_flows or not self.upright_flows:
+            return self.level_flows or self.upright_flows
+        return tuple(dict.fromkeys((*self.level_flows, *self.upright_flows)))
+
+
+Cells = dict[tuple[int, int], Cell]
+
+
+def _cell(cells: Cells, row: int, x: int) -> Cell:
+    cell = cells.get((row, x))
+    if cell is None:
+        cell = cells[row, x] = Cell()
+    return cell
 
 
 def everything(ends: Sequence[End]) -> int:
@@ -117,9 +129,9 @@ class Channel:
         self._step = 2 if tracks <= ROOMY_TRACKS else 1
         self.width = lead + (tracks - 1) * self._step + 3 if tracks else straight
 
-    def cells(self) -> dict[tuple[int, int], Cell]:
+    def cells(self) -> Cells:
         """Return the cells by ``(row, x)``, ``x`` counting from the channel's left."""
-        cells: dict[tuple[int, int], Cell] = {}
+        cells: Cells = {}
         for wire in self._wires:
             self._draw(wire, cells)
         return cells
@@ -168,10 +180,14 @@ class Channel:
         wires = list(self._wires)
         blockers = _blockers(wires)
         waiting, ordered = set(range(len(wires))), list[int]()
+        costs: _Costs | None = None
         while waiting:
-            free = [place for place in sorted(waiting) if not blockers[place] & waiting]
+            free = [place for place in sorted(waiting) if blockers[place].isdisjoint(waiting)]
             if free:
-                chosen = free[0] if len(waiting) > MANY_NETS else _least_crossing(wires, free, waiting)
+                chosen = free[0]
+                if len(waiting) <= MANY_NETS:
+                    costs = costs or _Costs(wires, waiting)
+                    chosen = costs.take_least(free)
                 ordered.append(chosen)
                 waiting.remove(chosen)
                 continue
@@ -179,7 +195,7 @@ class Channel:
             wires[whole], rest = self._split(wires[whole])
             waiting.add(len(wires))
             wires.append(rest)
-            blockers = _blockers(wires)
+            blockers, costs = _blockers(wires), None
         return [wires[place] for place in ordered]
 
     def _split(self, wire: Wire) -> tuple[Wire, Wire]:
@@ -208,7 +224,7 @@ class Channel:
     def _x(self, wire: Wire) -> int:
         return self._lead + wire.track * self._step
 
-    def _draw(self, wire: Wire, cells: dict[tuple[int, int], Cell]) -> None:
+    def _draw(self, wire: Wire, cells: Cells) -> None:
         sources, targets = everything(wire.sources), everything(wire.targets)
         if wire.straight:
             self._draw_level(cells, wire.rows[0], -1, self.width, (sources, targets))
@@ -228,16 +244,15 @@ class Channel:
         for top, bottom in pairwise(rows):
             _draw_upright(cells, x, top, bottom, tuple(_flows_between(wire, bottom)))
 
-    def _draw_level(
-        self, cells: dict[tuple[int, int], Cell], row: int, start: int, stop: int, flow: Flow
-    ) -> None:
+    def _draw_level(self, cells: Cells, row: int, start: int, stop: int, flow: Flow) -> None:
         """Draw from the middle of ``start`` to the middle of ``stop``, either of which may be outside."""
         for x in range(max(start, 0), min(stop, self.width - 1) + 1):
-            cell = cells.setdefault((row, x), Cell())
+            cell = _cell(cells, row, x)
             cell.level |= (LEFT if x > start else 0) | (RIGHT if x < stop else 0)
-            cell.level_flows[flow] = None
+            if flow not in cell.level_flows:
+                cell.level_flows += (flow,)
 
-    def _draw_arrow(self, end: End, cells: dict[tuple[int, int], Cell]) -> None:
+    def _draw_arrow(self, end: End, cells: Cells) -> None:
         if end.arrow:
             cells[end.row, self.width - 1].arrow = True
 
@@ -278,26 +293,48 @@ def _blockers(wires: Sequence[Wire]) -> list[set[int]]:
     return found
 
 
-def _least_crossing(wires: Sequence[Wire], free: Sequence[int], waiting: set[int]) -> int:
-    return min(
-        free,
-        key=lambda place: (
-            sum(_cost(wires[place], wires[other]) for other in waiting if other != place),
-            place,
-        ),
-    )
+class _Costs:
+    """How many crossings it costs to give a wire the next track, before all the others that wait."""
+
+    def __init__(self, wires: Sequence[Wire], waiting: Iterable[int]) -> None:
+        self._spans = {place: _span(wires[place]) for place in waiting}
+        self._sums = {
+            place: sum(_cost(span, other) for other in self._spans.values())
+            for place, span in self._spans.items()
+        }
+
+    def take_least(self, free: Sequence[int]) -> int:
+        """Take the one of ``free`` that costs least, the first of several, out of those that wait."""
+        chosen = min(free, key=lambda place: (self._sums[place], place))
+        taken = self._spans.pop(chosen)
+        for place, span in self._spans.items():
+            self._sums[place] -= _cost(span, taken)
+        return chosen
 
 
-def _cost(left: Wire, right: Wire) -> int:
+_Span = tuple[int, int, list[int], list[int]]
+
+
+def _span(wire: Wire) -> _Span:
+    """Return the first and last row of a wire, and the rows of its sources and of its targets."""
+    rows = wire.rows
+    return rows[0], rows[-1], [end.row for end in wire.sources], [end.row for end in wire.targets]
+
+
+def _cost(left: _Span, right: _Span) -> int:
     """Count how many more crossings there are with ``left`` before ``right`` than the other way."""
     return _crossings(left, right) - _crossings(right, left)
 
 
-def _crossings(left: Wire, right: Wire) -> int:
-    within, around = left.rows, right.rows
-    return sum(within[0] <= end.row <= within[-1] for end in right.sources) + sum(
-        around[0] <= end.row <= around[-1] for end in left.targets
-    )
+def _crossings(left: _Span, right: _Span) -> int:
+    if left[1] < right[0] or right[1] < left[0]:
+        return 0
+    count = 0
+    for row in right[2]:
+        count += left[0] <= row <= left[1]
+    for row in left[3]:
+        count += right[0] <= row <= right[1]
+    return count
 
 
 def _flows_between(wire: Wire, bottom: int) -> Iterator[Flow]:
@@ -309,10 +346,8 @@ def _flows_between(wire: Wire, bottom: int) -> Iterator[Flow]:
             yield (upper, lower) if heads is wire.sources else (lower, upper)
 
 
-def _draw_upright(
-    cells: dict[tuple[int, int], Cell], x: int, top: int, bottom: int, flows: tuple[Flow, ...]
-) -> None:
+def _draw_upright(cells: Cells, x: int, top: int, bottom: int, flows: tuple[Flow, ...]) -> None:
     for row in range(top, bottom + 1):
-        cell = cells.setdefault((row, x), Cell())
+        cell = _cell(cells, row, x)
         cell.upright |= (UP if row > top else 0) | (DOWN if row < bottom else 0)
-        cell.upright_flows.update(dict.fromkeys(flows))
+        cell.upright_flows += tuple(flow for flow in flows if flow not in cell.upright_flows)

@@ -24,6 +24,7 @@ _KEPT = frozenset({"completed", "skipped", "suspended"})
 """How steps stand that a run which goes on leaves as they are: done, or waiting."""
 
 StepChange = Callable[[StepView, TraceEvent], StepView]
+RunChange = Callable[[RunView, TraceEvent], RunView]
 
 
 def apply(view: RunView | None, event: TraceEvent) -> RunView | None:
@@ -306,8 +307,11 @@ def _suspended(step: StepView, event: TraceEvent) -> StepView:
     )
 
 
-def _compensated(step: StepView, _event: TraceEvent) -> StepView:
-    return replace(step, status="compensated", waiting_until=None)
+def _compensated(step: StepView, event: TraceEvent) -> StepView:
+    if event.status in ("running", "failed"):
+        error = parse.error(event) if event.status == "failed" else None
+        return replace(step, compensation=event.status, compensation_error=error)
+    return replace(step, status="compensated", compensation=None, compensation_error=None, waiting_until=None)
 
 
 # The run as a whole
@@ -346,16 +350,8 @@ def _left(step: StepView, event: TraceEvent, status: str, error: ErrorInfo | Non
     return replace(_ended(step, event, status), error=error or step.error)
 
 
-def _completed_run(view: RunView, event: TraceEvent) -> RunView:
-    return _closed(view, event, "completed")
-
-
-def _failed_run(view: RunView, event: TraceEvent) -> RunView:
-    return _closed(view, event, "failed")
-
-
-def _cancelled_run(view: RunView, event: TraceEvent) -> RunView:
-    return _closed(view, event, "cancelled")
+def _closing(status: str) -> RunChange:
+    return lambda view, event: _closed(view, event, status)
 
 
 def _suspended_run(view: RunView, _event: TraceEvent) -> RunView:
@@ -391,10 +387,10 @@ _STEP_EVENTS: dict[str, StepChange] = {
     EventType.STEP_COMPENSATE: _compensated,
 }
 
-_RUN_EVENTS: dict[str, Callable[[RunView, TraceEvent], RunView]] = {
-    EventType.WORKFLOW_COMPLETE: _completed_run,
-    EventType.WORKFLOW_ERROR: _failed_run,
-    EventType.WORKFLOW_CANCEL: _cancelled_run,
+_RUN_EVENTS: dict[str, RunChange] = {
+    EventType.WORKFLOW_COMPLETE: _closing("completed"),
+    EventType.WORKFLOW_ERROR: _closing("failed"),
+    EventType.WORKFLOW_CANCEL: _closing("cancelled"),
     EventType.WORKFLOW_SUSPEND: _suspended_run,
     EventType.WORKFLOW_PAUSE: _paused_run,
     EventType.SIGNAL_RECEIVED: _signalled_run,

@@ -150,6 +150,7 @@ class _Drawing:
         self._metrics = metrics
         self._labels = [cut(printable(node.name), NAME_CELLS) for node in nodes]
         self._edges: dict[Flow, int] = {}
+        self._bundles: dict[tuple[Flow, ...], tuple[int, ...]] = {}
         self._cells: dict[int, dict[int, tuple[str, tuple[int, ...]]]] = {}
         self._boxes: dict[int, Box] = {}
 
@@ -234,7 +235,11 @@ class _Drawing:
         return Channel(wires, lead=self._metrics.lead, straight=self._metrics.straight)
 
     def _put(self, row: int, x: int, cell: Cell) -> None:
-        self._cells.setdefault(row, {})[x] = (cell.text, tuple(self._edge(flow) for flow in cell.flows))
+        flows = cell.flows
+        edges = self._bundles.get(flows)
+        if edges is None:
+            edges = self._bundles[flows] = tuple(self._edge(flow) for flow in flows)
+        self._cells.setdefault(row, {})[x] = (cell.text, edges)
 
     def _edge(self, flow: Flow) -> int:
         return self._edges.setdefault(flow, len(self._edges))

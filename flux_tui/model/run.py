@@ -14,13 +14,15 @@ from flux_engine.execution import Changes, ErrorInfo
 class NodeSpec(Struct, frozen=True, kw_only=True):
     """A step as the definition has it. ``conditional`` says that it has a ``when``.
 
-    ``retries`` is how often a failed attempt is tried again, ``None`` when that is not known.
+    ``compensates`` says that it has a handler which takes back what it did. ``retries`` is how often a
+    failed attempt is tried again, ``None`` when that is not known.
     """
 
     name: str
     index: int = 0
     commit: bool = False
     conditional: bool = False
+    compensates: bool = False
     retries: int | None = None
     fingerprint: str = ""
     description: str = ""
@@ -57,7 +59,8 @@ class StepView(Struct, frozen=True, kw_only=True):
     within the present pass, so that ``2/3`` means the second of at most three.
     ``waiting_until`` is when the next attempt starts while a back-off lasts. ``discarded`` is what the
     latest failed attempt had changed: it went no further, and is here to be looked at.
-    ``waits_for`` is what a suspended step is suspended for.
+    ``waits_for`` is what a suspended step is suspended for. ``compensation`` is ``running`` while what the
+    step did is being taken back, and ``failed`` when that failed, for the reason in ``compensation_error``.
     """
 
     name: str
@@ -75,6 +78,8 @@ class StepView(Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     reason: str | None = None
     waits_for: WaitView | None = None
+    compensation: str | None = None
+    compensation_error: ErrorInfo | None = None
     output: Any = None
     changes: Changes | None = None
     edit: Changes | None = None
@@ -205,6 +210,7 @@ def _node(name: str, index: int, step: Mapping[str, Any]) -> NodeSpec:
         index=index,
         commit=step.get("commit") is True,
         conditional=step.get("conditional") is True,
+        compensates=step.get("compensated") is True,
         retries=retries if isinstance(retries, int) else None,
         fingerprint=str(step.get("fingerprint") or ""),
         description=str(step.get("description") or ""),

@@ -87,6 +87,8 @@ def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> St
         error=entry.error,
         reason=entry.reason,
         waits_for=_wait(entry),
+        compensation=None if entry.compensation_error is None else "failed",
+        compensation_error=entry.compensation_error,
         output=entry.output,
         changes=entry.changes,
         edit=entry.edit or None,
@@ -135,7 +137,11 @@ def newer(from_trace: RunView | None, from_store: RunView | None) -> RunView | N
 def interrupted(view: RunView) -> RunView:
     """Return the run as one that nobody has in hand any more."""
     steps = tuple(
-        replace(step, status="interrupted", waiting_until=None) if step.status == "running" else step
+        replace(step, status="interrupted", waiting_until=None)
+        if step.status == "running"
+        else replace(step, compensation=None)
+        if step.compensation == "running"
+        else step
         for step in view.steps
     )
     return replace(view, status="interrupted", steps=steps)

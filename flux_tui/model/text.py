@@ -26,7 +26,9 @@ _GLYPHS: Final = {
     "suspended": ("⏸", "="),
     "interrupted": ("↯", "!"),
     "cancelled": ("■", "#"),
-    "compensated": ("↶", "<"),
+    "compensated": ("↩", "<"),
+    "compensating": ("↩", "<"),
+    "in doubt": ("?", "?"),
 }
 _UNKNOWN_GLYPH: Final = ("◇", "?")
 
@@ -34,7 +36,9 @@ _TONES: Final = {
     "completed": "success",
     "failed": "error",
     "running": "accent",
+    "compensating": "accent",
     "waiting": "warning",
+    "in doubt": "warning",
     "paused": "warning",
     "suspended": "warning",
     "interrupted": "warning",

@@ -15,10 +15,10 @@ from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from flux_engine.waiting import VERDICTS
-from flux_tui.model.captions import until_text
 from flux_tui.model.json_text import JsonProblem, read_json
 from flux_tui.model.run import StepView
 from flux_tui.model.text import printable
+from flux_tui.model.waits import until_text
 from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets import tones
 
