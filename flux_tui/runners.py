@@ -14,6 +14,7 @@ from flux_tui.runner.pool import RunnerPool
 from flux_tui.runner.pool_events import (
     PoolEvent,
     Reloaded,
+    RunBegan,
     RunEnded,
     RunnerDied,
     RunnerRestarted,
@@ -94,6 +95,9 @@ class Runners:
                 self._owner.become(blocked=self._blockage(event))
             case Output():
                 pass  # the modules' output comes with them, and a dead runner's last words with its end
+            case RunBegan():
+                self._owner.become(in_hand=len(self.pool.runs_in_hand))
+                self._owner.stay_busy()
             case RunEnded():
                 self._ended(event)
 

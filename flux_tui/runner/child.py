@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
+from flux_engine.secrets import registered
 from flux_tui.runner.capture import Capture
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.config import RunnerConfig, decode_config
 from flux_tui.runner.loader import load_modules
 from flux_tui.runner.mailbox import Commands, Reports, exit_after
-from flux_tui.runner.messages import PROTOCOL, Command, Hello, Load, Loaded, Loading, Output, Stop
+from flux_tui.runner.messages import PROTOCOL, Command, Hello, Load, Loaded, Loading, Output, Secrets, Stop
 from flux_tui.runner.service import RunnerService
 from flux_tui.runner.sources import install_finder
 from flux_tui.runner.streams import capture_descriptors, capture_logging, capture_streams, follow_threads
@@ -78,6 +79,7 @@ class _Runner:
         self._commands = commands
         writer = JsonFileTraceSink(config.trace) if config.trace else None
         self._trace = RunnerTrace(writer, self._read_pipes)
+        registered.listen(lambda values: reports.send(Secrets(values=sorted(values))))
         self._capture = Capture(self._trace.write, self._output)
         self._trace.follow(self._capture)
         os.register_at_fork(after_in_child=self._trace.fresh_lock)
@@ -125,6 +127,7 @@ class _Runner:
         service = RunnerService(
             engine, workflows, self._reports.send, lambda working: watchdog.watch(working=working)
         )
+        self._trace.listen(service.moved)
         self._commands.deliver_to(lambda command: _call(loop, service, command))
         await service.serve()
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 Scope = Literal["downstream", "only"]
 
@@ -107,6 +107,31 @@ class PreviewRetry(Message, frozen=True, kw_only=True):
     scope: Scope = "downstream"
 
 
+class Fork(Message, frozen=True, kw_only=True):
+    """Start a new run at a step of another one; answered like ``Run``. ``data`` is as in ``Retry``."""
+
+    request: int
+    workflow: str
+    run_id: str
+    step: str
+    data: dict[str, Any] | None = None
+
+
+class Replay(Message, frozen=True, kw_only=True):
+    """Run the plain steps of a run again without writing anything; answered by ``Replayed``."""
+
+    request: int
+    workflow: str
+    run_id: str
+
+
+class Delete(Message, frozen=True, kw_only=True):
+    """Remove runs from the store; answered by ``Deleted``, which says what became of each."""
+
+    request: int
+    run_ids: list[str]
+
+
 class Drain(Message, frozen=True, kw_only=True):
     """Take no new work, finish the runs in hand, then exit."""
 
@@ -173,7 +198,7 @@ class Loaded(Message, frozen=True, kw_only=True):
 
 
 class Started(Message, frozen=True, kw_only=True):
-    """The run exists and moves."""
+    """The run exists and moves. ``request`` is 0 when nobody asked for it: its wait has run out."""
 
     request: int
     run_id: str
@@ -212,11 +237,35 @@ class Plan(Message, frozen=True, kw_only=True):
     plan: dict[str, Any]
 
 
+class Replayed(Message, frozen=True, kw_only=True):
+    """What a replay found: a ``ReplayReport`` as JSON.
+
+    Values that JSON has not are in the tagged form of the codec.
+    """
+
+    request: int
+    report: dict[str, Any]
+
+
+class Deleted(Message, frozen=True, kw_only=True):
+    """Which runs are gone, and why others are not."""
+
+    request: int
+    deleted: list[str]
+    refused: dict[str, str] = field(default_factory=dict)
+
+
 class Output(Message, frozen=True, kw_only=True):
     """Text that user code printed outside any step."""
 
     stream: str
     text: str
+
+
+class Secrets(Message, frozen=True, kw_only=True):
+    """The secrets that user code has registered so far, to be masked wherever something is shown."""
+
+    values: list[str]
 
 
 class Blocked(Message, frozen=True, kw_only=True):
@@ -231,8 +280,36 @@ class Blocked(Message, frozen=True, kw_only=True):
     where: str = ""
 
 
-Command = Load | Run | Retry | Resume | Signal | Cancel | Pause | PreviewRetry | Drain | Stop
-Report = Hello | Loading | Loaded | Started | Accepted | Ended | Refused | Plan | Output | Blocked
+Command = (
+    Load
+    | Run
+    | Retry
+    | Resume
+    | Signal
+    | Cancel
+    | Pause
+    | PreviewRetry
+    | Fork
+    | Replay
+    | Delete
+    | Drain
+    | Stop
+)
+Report = (
+    Secrets
+    | Hello
+    | Loading
+    | Loaded
+    | Started
+    | Accepted
+    | Ended
+    | Refused
+    | Plan
+    | Replayed
+    | Deleted
+    | Output
+    | Blocked
+)
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
