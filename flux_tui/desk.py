@@ -68,7 +68,8 @@ class Desk(Verbs):
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
         self._listener: Callable[[Change], None] = lambda _: None
-        self._open = OpenRuns()
+        self.secrets = Secrets(settings.redact)
+        self._open = OpenRuns(self.secrets)
         self._looked_at: str | None = None
         self._latest: dict[str, tuple[float, str]] = {}
         self._graphs: dict[str, Any] = {}

@@ -11,8 +11,8 @@ from flux_tui import actions
 from flux_tui.model.attempts import failed_attempts
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
+from flux_tui.model.masked import masked_attempts
 from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
-from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import duration_text, printable, status_glyph, status_word
 from flux_tui.needs import Situation
 from flux_tui.news import news
@@ -36,12 +36,11 @@ Place = tuple[str, int | None]
 
 def views(desk: "Desk") -> dict[str, Widget]:
     """Return the view of each tab."""
-    redact = desk.settings.redact
     return {
         ERROR: ErrorView(),
-        DATA: DataView(secret_keys=redact),
+        DATA: DataView(secrets=desk.secrets),
         LOGS: LogView(),
-        EVENTS: EventView(secrets=Secrets(redact)),
+        EVENTS: EventView(secrets=desk.secrets),
         SOURCE: SourceView(),
     }
 
@@ -64,7 +63,8 @@ def show_tab(
             view.show_problem(broken.problem, broken.output)
         case ErrorView():
             events = () if run is None else desk.events_of(run.id)
-            view.show(run, step, () if step is None else failed_attempts(events, step.name))
+            failed = () if step is None else failed_attempts(events, step.name)
+            view.show(run, step, masked_attempts(failed, desk.secrets))
         case DataView():
             view.show(run, step)
         case LogView():

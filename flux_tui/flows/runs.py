@@ -70,7 +70,7 @@ async def edit_and_retry(screen: "MainScreen") -> None:
     view, step = screen.run_view, screen.selection.step
     if view is None or step is None:
         return
-    dialog = EditDataScreen(f"Data before {step}", view.data_before(step))
+    dialog = EditDataScreen(f"Data before {step}", view.data_before(step), screen.desk.secrets)
     data = await screen.app.push_screen_wait(dialog)
     if data is not None:
         await _retry(screen, "downstream", data)

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from flux_tui.model.preview import Piece, preview
 from flux_tui.model.secrets import MASK, Secrets
-from flux_tui.model.text import printable
+from flux_tui.model.text import drawable, printable
 from flux_tui.model.tree import MISSING, Chunk, Mark, Node, Path, Row, expandable
 from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import LineList
@@ -110,7 +110,7 @@ class DataTree(LineList):
         mark, style = MARKS[row.mark]
         parts: list[Piece] = [(f"{mark} ", style), ("  " * min(row.depth - 1, width // 5), "")]
         if isinstance(row.key, Chunk):
-            return Content.assemble(*parts, ("  ", ""), (printable(str(row.value)), STYLES["text"]))
+            return Content.assemble(*parts, ("  ", ""), (self._drawn(str(row.value)), STYLES["text"]))
         hidden = self.masked(row.path)
         fold = ("▾ " if row.opened else "▸ ") if row.expandable and not hidden else "  "
         parts += [(fold, tones.MUTED), (_key_text(row), _key_style(row)), ("  ", "")]
@@ -120,6 +120,9 @@ class DataTree(LineList):
             else self._value(row, width)
         )
         return Content.assemble(*parts)
+
+    def _drawn(self, text: str) -> str:
+        return drawable(text) if self.revealed else printable(text)
 
     def _section(self, row: Row) -> Content:
         fold = ("▾ " if row.opened else "▸ ") if row.expandable else "  "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from textual import on
@@ -28,7 +28,7 @@ ENDED = frozenset({"completed", "failed", "skipped", "compensated"})
 class DataView(Vertical):
     """The data before and after a step with its changes marked, and the input and output.
 
-    ``secret_keys`` are further names whose values stay masked until ``x`` is pressed.
+    What ``secrets`` names stays masked until ``x`` is pressed.
     """
 
     DEFAULT_CSS = """
@@ -53,13 +53,13 @@ class DataView(Vertical):
     def __init__(
         self,
         *,
-        secret_keys: Iterable[str] = (),
+        secrets: Secrets | None = None,
         name: str | None = None,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self.tree_view = DataTree(Secrets(secret_keys), empty=self._empty)
+        self.tree_view = DataTree(secrets or Secrets(), empty=self._empty)
         self.only_changes = False
         self._run: RunView | None = None
         self._step: StepView | None = None

@@ -14,7 +14,7 @@ from flux_tui.model import parse
 from flux_tui.model.folds import Folds
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.text import duration_text, fit, printable
+from flux_tui.model.text import drawable, duration_text, fit, printable
 from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import LineList
 
@@ -137,7 +137,8 @@ class EventView(LineList):
         item, _ = self._folds.locate(self.cursor - self._notes)
         self.move_to(self._folds.row(item) + self._notes)
         lines = self._json(event)
-        shown = [printable(line[:LINE_CHARACTERS]) for line in lines[:MAX_DETAIL]]
+        draw = drawable if self.revealed else printable
+        shown = [draw(line[:LINE_CHARACTERS]) for line in lines[:MAX_DETAIL]]
         if len(lines) > MAX_DETAIL:
             shown.append(f"… {len(lines) - MAX_DETAIL} more lines; y copies all")
         if not self._folds.is_open(item):
