@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from flux_engine.context import Context, CurrentStep, current_step
 from flux_engine.data import DataShape, Delta, RunData
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
-from flux_engine.running.threads import run_in_thread
+from flux_engine.running.threads import end_child, run_in_thread
 from flux_engine.waiting import Sleep, Wait
 
 
@@ -85,9 +86,22 @@ async def _call(
 
 async def _invoke(handler: Callable[[Any], Any], ctx: Context[Any, Any]) -> Any:
     if is_async(handler):
-        return await handler(ctx)
+        return await _on_the_loop(handler(ctx))
     returned = await run_in_thread(functools.partial(handler, ctx))
-    return await returned if isinstance(returned, Awaitable) else returned
+    return await _on_the_loop(returned) if isinstance(returned, Awaitable) else returned
+
+
+async def _on_the_loop(work: Awaitable[Any]) -> Any:
+    """Await a handler's work; a child process that it forked and that comes back here ends."""
+    process, error = os.getpid(), None
+    try:
+        return await work
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if os.getpid() != process:
+            end_child(error)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

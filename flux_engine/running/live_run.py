@@ -20,6 +20,7 @@ from flux_engine.result import FluxResult
 from flux_engine.running.compensation import Compensations
 from flux_engine.running.deadlines import Deadline
 from flux_engine.running.merged_data import MergedData
+from flux_engine.running.pausing import Stops
 from flux_engine.running.services import Services
 from flux_engine.running.step_logger import StepLogger
 from flux_engine.running.step_run import StepEnd, StepRun, wake
@@ -62,6 +63,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._in_flight: dict[str, StepRun] = {}
         self._news = asyncio.Event()
         self._schedule = Schedule({}, done=())
+        self.stops = Stops(services.pause_before, record.workflow, record.id)
         self._began = services.clock.monotonic()
 
     # What handlers and steps see of the run
@@ -146,6 +148,8 @@ class LiveRun(Generic[InputT, DataT]):
         held = [step.name for step in self._definition.steps if step.on_crash == "hold"]
         self.ledger.start(meta, entry, hold=held if entry is None else ())
         self.merged = MergedData(self.progress)
+        if self.stops.asked_for and self.ledger.is_stored:
+            self.stops.passed = frozenset(self._begin_schedule().take())
 
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
@@ -214,13 +218,12 @@ class LiveRun(Generic[InputT, DataT]):
 
     async def _advance(self) -> None:
         """Begin steps as they become ready, until none is left that could be begun."""
-        done = [step.name for step in self.progress.steps.values() if step.status.done]
-        self._schedule = Schedule(self._definition.after, done=done, only=self._only)
+        self._schedule = self._begin_schedule()
         tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
             while True:
                 self._news.clear()
-                names = [] if self.halting else self._schedule.take()
+                names = [] if self.halting or self.stops.before else self._schedule.take()
                 ready = [(name, StepRun(self, self._definition.step(name))) for name in names]
                 if len(ready) == 1 and not tasks and not self._has_waits:
                     self._note(names[0], await self._fly(*ready[0]))
@@ -238,6 +241,10 @@ class LiveRun(Generic[InputT, DataT]):
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
+
+    def _begin_schedule(self) -> Schedule:
+        done = [step.name for step in self.progress.steps.values() if step.status.done]
+        return Schedule(self._definition.after, done=done, only=self._only)
 
     async def _first_of(self, tasks: dict[asyncio.Task[StepEnd], str]) -> set[asyncio.Task[StepEnd]]:
         """Wait until a step ends, or there is news from outside."""
@@ -277,6 +284,8 @@ class LiveRun(Generic[InputT, DataT]):
             await self._end(RunStatus.COMPLETED)
         elif self._asked == "cancel":
             await self._cancelled()
+        elif self.stops.before:
+            await self._end(RunStatus.PAUSED, meta={"before": self.stops.before})
         elif self.services.stopping:
             await self._hand_back()
         elif self._asked is None and any(waiting_of(step.last) for step in steps):
@@ -284,12 +293,13 @@ class LiveRun(Generic[InputT, DataT]):
         else:
             await self._end(RunStatus.PAUSED)
 
-    async def _end(self, status: RunStatus) -> None:
+    async def _end(self, status: RunStatus, *, meta: dict[str, Any] | None = None) -> None:
         hook = {RunStatus.FAILED: "workflow_error", RunStatus.COMPLETED: "workflow_complete"}.get(status)
         self.ledger.end(
             status,
             duration=self.services.clock.monotonic() - self._began,
             data=self._final_data() if hook is not None and self.services.announcer.hears(hook) else None,
+            meta=meta,
         )
         await self.ledger.commit(release=True)
 

@@ -20,6 +20,7 @@ from flux_engine.journal import waiting_of
 from flux_engine.ledger import Ledger
 from flux_engine.running.attempt import Outcome, is_async, run_attempt
 from flux_engine.running.merged_data import MergedData
+from flux_engine.running.pausing import Stops
 from flux_engine.running.services import Services
 from flux_engine.storage.base import JournalEntry
 from flux_engine.transaction import AttemptTransaction
@@ -32,7 +33,7 @@ class StepEnd(Enum):
     DONE = auto()
     FAILED = auto()
     WAITS = auto()
-    LEFT = auto()  # the run stops before the step's next attempt
+    LEFT = auto()  # the run stops before the step's first, or next, attempt
 
 
 class StepHost(Protocol):
@@ -41,6 +42,7 @@ class StepHost(Protocol):
     services: Services
     ledger: Ledger
     merged: MergedData
+    stops: Stops
 
     @property
     def halting(self) -> bool:
@@ -98,6 +100,9 @@ class StepRun:
             self._host.merged.leave(self._step.name)
             self._ledger.skip(self._step, "when false")
             return StepEnd.DONE
+        if self._host.stops.at(self._step.name):
+            self._host.merged.leave(self._step.name)
+            return StepEnd.LEFT
         return await self._attempts(data)
 
     async def _condition(self, data: RunData) -> bool:
