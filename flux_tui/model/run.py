@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from flux_engine.execution import Changes, ErrorInfo
+from flux_tui.model.spans import Span
 
 
 class NodeSpec(Struct, frozen=True, kw_only=True):
@@ -61,6 +62,7 @@ class StepView(Struct, frozen=True, kw_only=True):
     latest failed attempt had changed: it went no further, and is here to be looked at.
     ``waits_for`` is what a suspended step is suspended for. ``compensation`` is ``running`` while what the
     step did is being taken back, and ``failed`` when that failed, for the reason in ``compensation_error``.
+    ``tried`` has the attempts one by one where only the store knows them; else the trace tells of each.
     """
 
     name: str
@@ -85,6 +87,7 @@ class StepView(Struct, frozen=True, kw_only=True):
     edit: Changes | None = None
     discarded: Changes | None = None
     fingerprint: str = ""
+    tried: tuple[Span, ...] = ()
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -92,7 +95,7 @@ class RunView(Struct, frozen=True, kw_only=True):
 
     ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
-    of the latest news.
+    of the latest news. ``passes`` are the times of all retries, where only the store knows them.
     """
 
     id: str
@@ -103,6 +106,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     steps: tuple[StepView, ...] = ()
     started_at: float | None = None
     resumed_at: float | None = None
+    passes: tuple[float, ...] = ()
     updated_at: float = 0.0
     ended_at: float | None = None
     duration: float | None = None

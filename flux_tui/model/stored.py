@@ -7,11 +7,12 @@ from itertools import pairwise
 import msgspec
 from msgspec.structs import replace
 
-from flux_engine.execution import StepHistory, StepStatus, WorkflowState
+from flux_engine.execution import AttemptRecord, StepHistory, StepStatus, WorkflowState
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model import parse
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
+from flux_tui.model.spans import Span
 
 _LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
 """How the step in progress is stored in a run that was left in the middle."""
@@ -29,11 +30,13 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
     tries: dict[str, int] = {}
     left: set[str] = set()
     resumed = None
+    passes: list[float] = []
     for entry in entries:
         if entry.kind is EntryKind.RETRY:
             detail = msgspec.json.decode(entry.detail or "{}", type=RetryDetail)
             tries = {name: count for name, count in tries.items() if name not in detail.superseded}
             resumed = entry.started_at
+            passes += [] if resumed is None else [resumed * 1000]
         elif entry.attempt:
             tries[entry.step] = 1 if entry.step in left else tries.get(entry.step, 0) + 1
             left = left | {entry.step} if entry.status is StepStatus.CANCELLED else left - {entry.step}
@@ -42,6 +45,7 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
         view,
         steps=tuple(replace(step, tries=tries.get(step.name, 0)) for step in view.steps),
         resumed_at=None if resumed is None else since,
+        passes=tuple(passes),
         duration=None if view.ended_at is None or since is None else max(view.ended_at - since, 0.0),
     )
 
@@ -94,6 +98,20 @@ def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> St
         edit=entry.edit or None,
         discarded=lost or None,
         fingerprint=last.fingerprint if last is not None else "" if node is None else node.fingerprint,
+        tried=tuple(_span(attempt) for attempt in entry.attempt_log if attempt.started_at is not None),
+    )
+
+
+def _span(attempt: AttemptRecord) -> Span:
+    start, end = _ms(attempt.started_at) or 0.0, _ms(attempt.completed_at)
+    return Span(
+        kind="attempt",
+        start=start,
+        end=start if attempt.status is StepStatus.SUSPENDED else end,
+        status=attempt.status.value,
+        attempt=attempt.number,
+        took=None if attempt.duration is None else attempt.duration * 1000,
+        note="" if attempt.error is None else str(attempt.error),
     )
 
 
