@@ -78,6 +78,9 @@ class FluxApp(App[int], inherit_bindings=False):
     @on(EditDataScreen.EditorRequested)
     def _edit_text(self, message: EditDataScreen.EditorRequested) -> None:
         """Hand the text of a dialog to the user's editor, and take back what comes of it."""
+        if self.is_web:
+            self.notify(editor.NOT_IN_A_BROWSER, title="Open in editor", markup=False)
+            return
         chosen = editor.editor(self.desk.settings.editor)
         if chosen is None:
             self.notify(editor.HOW_TO_SET, severity="warning", markup=False)

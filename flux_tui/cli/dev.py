@@ -10,6 +10,7 @@ import typer
 from flux_tui.cli.definitions import workflow_paths
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, settings_with
+from flux_tui.cli.serve import HOST, serve_dashboard
 from flux_tui.settings import STANDARD_INPUT, Settings
 from flux_tui.workspace import make_folders
 
@@ -33,10 +34,29 @@ def dev(
     read_only: Annotated[bool, typer.Option("--read-only", help="No action that writes.")] = False,
     theme: Annotated[str | None, typer.Option("--theme", metavar="NAME", help="The colours.")] = None,
     ascii_only: Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII only.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65_535,
+            help="Serve it to browsers. 0: any free port.",
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option("--host", metavar="HOST", help=f"With --port: where to listen. Default: {HOST}"),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TEXT", help="With --port: what a browser needs to be let in."),
+    ] = None,
 ) -> None:
     """Open the dashboard: watch the workflows of a project, run them, retry their steps.
 
     With --trace and no PATHS it shows the runs of any trace file, or of standard input, and nothing else.
+    With --port it is served as a web page, to this machine only unless --host says otherwise.
     """
     settings = settings_with(db=db, trace=trace, theme=theme, ascii=ascii_only)
     trace_only = trace is not None and not paths
@@ -45,6 +65,19 @@ def dev(
     elif settings.trace == STANDARD_INPUT:
         raise UsageError("--trace - shows a trace from standard input, and nothing else: leave the paths out")
     searched = [] if trace_only else workflow_paths(paths, settings)
+    if port is None and (host is not None or token is not None):
+        raise UsageError("--host and --token are for the dashboard in a browser: give --port too")
+    if port is not None:
+        serve_dashboard(
+            settings,
+            searched,
+            host=host or HOST,
+            port=port,
+            token=token,
+            trace_only=trace_only,
+            read_only=read_only,
+        )
+        return
     if settings.trace == STANDARD_INPUT:
         leave_standard_input_to_the_trace()
     elif not sys.stdin.isatty() or not sys.stderr.isatty():

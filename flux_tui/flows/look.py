@@ -21,10 +21,12 @@ async def _copy(screen: "MainScreen") -> None:
     if text is None:
         return
     screen.app.copy_to_clipboard(text)
-    tool = clipboard.tool()
+    tool = None if screen.app.is_web else clipboard.tool()
     problem = None if tool is None else await asyncio.to_thread(clipboard.fill, tool, text)
     size = f"{len(text)} characters" if len(text) != 1 else "one character"
-    if tool is None:
+    if screen.app.is_web:
+        tell(screen, f"{size}, to the clipboard of the browser", title="Copied")
+    elif tool is None:
         tell(screen, f"{size}, through the terminal (OSC 52)", title="Copied")
     elif problem is None:
         tell(screen, f"{size}, with {tool[0]} and through the terminal (OSC 52)", title="Copied")
@@ -41,6 +43,10 @@ def _open_editor(screen: "MainScreen") -> None:
     place = at_hand.place(screen)
     chosen = editor.editor(screen.desk.settings.editor)
     if place is None:
+        return
+    if screen.app.is_web:
+        where = ":".join(str(part) for part in place if part is not None)
+        tell(screen, f"{editor.NOT_IN_A_BROWSER}. The place is {where}", title="Open in editor")
         return
     if chosen is None:
         tell(screen, editor.HOW_TO_SET, title="Open in editor", severity="warning")
