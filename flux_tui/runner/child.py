@@ -26,6 +26,7 @@ from flux_tui.runner.mailbox import Commands, Reports, exit_after
 from flux_tui.runner.messages import PROTOCOL, Command, Hello, Load, Loaded, Loading, Output, Secrets, Stop
 from flux_tui.runner.service import RunnerService
 from flux_tui.runner.sources import install_finder
+from flux_tui.runner.stops import Stops
 from flux_tui.runner.streams import capture_descriptors, capture_logging, capture_streams, follow_threads
 from flux_tui.runner.trace import RunnerLogger, RunnerTrace
 from flux_tui.runner.warming import warm_up
@@ -116,6 +117,7 @@ class _Runner:
     async def _serve(self, workflows: dict[str, Workflow]) -> None:
         loop = asyncio.get_running_loop()
         watchdog = Watchdog(loop, self._reports.send, self._capture.running)
+        stops = Stops()
         engine = FluxEngine(
             storage=SQLiteStorage(self._config.db),
             trace=self._trace,
@@ -123,9 +125,14 @@ class _Runner:
             default_timeout=self._config.default_timeout,
             logger=RunnerLogger(self._capture),
             stop_grace=self._config.grace * 0.75,
+            pause_before=stops.before,
         )
         service = RunnerService(
-            engine, workflows, self._reports.send, lambda working: watchdog.watch(working=working)
+            engine,
+            workflows,
+            self._reports.send,
+            lambda working: watchdog.watch(working=working),
+            stops,
         )
         self._trace.listen(service.moved)
         self._commands.deliver_to(lambda command: _call(loop, service, command))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 Scope = Literal["downstream", "only"]
 
@@ -48,6 +48,7 @@ class Retry(Message, frozen=True, kw_only=True):
     """Retry a run from a step; answered like ``Run``.
 
     ``data`` is merged over the restored data; values that JSON has not are in the tagged form of the codec.
+    ``stepping`` as in ``Resume``.
     """
 
     request: int
@@ -56,18 +57,31 @@ class Retry(Message, frozen=True, kw_only=True):
     step: str
     scope: Scope = "downstream"
     data: dict[str, Any] | None = None
+    stepping: bool = False
     ignore_when: bool = False
     keep_commits: bool = False
     allow_changed: bool = False
 
 
 class Resume(Message, frozen=True, kw_only=True):
-    """Go on with a run from its first step that is not done; answered like ``Run``."""
+    """Go on with a run from its first step that is not done; answered like ``Run``.
+
+    ``data`` is merged over what that step finds, as in ``Retry``. With ``stepping`` the run stops again when
+    the steps that it begins with are done.
+    """
 
     request: int
     workflow: str
     run_id: str
+    data: dict[str, Any] | None = None
+    stepping: bool = False
     allow_changed: bool = False
+
+
+class Breakpoints(Message, frozen=True, kw_only=True):
+    """Stop runs before these steps, by workflow, and before no others from now on. Not answered."""
+
+    stops: dict[str, list[str]]
 
 
 class Signal(Message, frozen=True, kw_only=True):
@@ -292,6 +306,7 @@ Command = (
     | Fork
     | Replay
     | Delete
+    | Breakpoints
     | Drain
     | Stop
 )

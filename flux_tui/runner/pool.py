@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flux_engine.secrets import registered
@@ -14,6 +14,7 @@ from flux_tui.runner.messages import (
     PROTOCOL,
     Accepted,
     Blocked,
+    Breakpoints,
     Deleted,
     Ended,
     Hello,
@@ -70,6 +71,7 @@ class RunnerPool(Requests):
         self._requested_at = 0.0
         self._restarting = False
         self._quick_deaths = 0
+        self._breakpoints = Breakpoints(stops={})
 
     # What the dashboard asks
 
@@ -104,6 +106,13 @@ class RunnerPool(Requests):
         for member in self._members.values():
             member.turn(Role.DISMISSED)
         await asyncio.gather(*(process.stop(self._config.grace) for process in list(self._members)))
+
+    def stop_before(self, breakpoints: Mapping[str, Iterable[str]]) -> None:
+        """Stop all runs before these steps, by workflow, and before no others from now on."""
+        self._breakpoints = Breakpoints(stops={name: sorted(steps) for name, steps in breakpoints.items()})
+        for member in self._members.values():
+            if member.role in (Role.LOADING, Role.SERVING, Role.DRAINING):
+                member.process.send(self._breakpoints)
 
     @property
     def runs_in_hand(self) -> tuple[str, ...]:
@@ -168,6 +177,7 @@ class RunnerPool(Requests):
             member.turn(Role.LOADING)
             paths, skip = list(self._config.paths), list(self._crashing)
             member.process.send(Load(paths=paths, skip=skip, owners=self._routes.owners))
+            member.process.send(self._breakpoints)
             if member.process.has_ended:
                 self._end_load(member, None)
             loaded = await self._outcome(member, self._loaded)

@@ -61,6 +61,7 @@ class Requests(ABC):
         data: dict[str, Any] | None = None,
         ignore_when: bool = False,
         keep_commits: bool = False,
+        stepping: bool = False,
         allow_changed: bool = False,
     ) -> str:
         """Retry a run from a step; return its id when it moves again."""
@@ -74,14 +75,30 @@ class Requests(ABC):
             data=data,
             ignore_when=ignore_when,
             keep_commits=keep_commits,
+            stepping=stepping,
             allow_changed=allow_changed,
         )
         return await self._begin(workflow, number, command)
 
-    async def resume(self, workflow: str, run_id: str, *, allow_changed: bool = False) -> str:
-        """Go on with an interrupted run; return its id when it moves again."""
+    async def resume(
+        self,
+        workflow: str,
+        run_id: str,
+        *,
+        data: dict[str, Any] | None = None,
+        stepping: bool = False,
+        allow_changed: bool = False,
+    ) -> str:
+        """Go on with an interrupted or paused run; return its id when it moves again."""
         number = next(self._requests)
-        command = Resume(request=number, workflow=workflow, run_id=run_id, allow_changed=allow_changed)
+        command = Resume(
+            request=number,
+            workflow=workflow,
+            run_id=run_id,
+            data=data,
+            stepping=stepping,
+            allow_changed=allow_changed,
+        )
         return await self._begin(workflow, number, command)
 
     async def signal(self, workflow: str, run_id: str, name: str, payload: Any = None) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, assert_never
 
 import msgspec
@@ -15,6 +16,7 @@ from flux_tui.runner.collect import Workflow
 from flux_tui.runner.edited import edited_value, edited_values
 from flux_tui.runner.messages import (
     Accepted,
+    Breakpoints,
     Cancel,
     Command,
     Delete,
@@ -38,6 +40,7 @@ from flux_tui.runner.messages import (
     Stop,
 )
 from flux_tui.runner.replayed import packed
+from flux_tui.runner.stops import Stops
 from flux_tui.runner.trace import starting
 
 Moving = Run | Retry | Resume | Signal | Fork
@@ -56,6 +59,7 @@ class RunnerService:
     """Answers commands. All of it runs on the event loop.
 
     ``report`` sends a message to the dashboard; ``working`` is told whether there are runs in hand.
+    ``stops`` is what the engine asks whether a run pauses.
     """
 
     def __init__(
@@ -64,11 +68,13 @@ class RunnerService:
         workflows: Mapping[str, Workflow],
         report: Callable[[Message], None],
         working: Callable[[bool], None],
+        stops: Stops,
     ) -> None:
         self._engine = engine
         self._workflows = workflows
         self._report = report
         self._working = working
+        self._stops = stops
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving: set[str] = set()
         self._unasked: set[str] = set()
@@ -98,6 +104,8 @@ class RunnerService:
             case Drain():
                 self._draining = True
                 self._stop_when_idle()
+            case Breakpoints():
+                self._stops.put(command.stops)
             case Load():
                 self._report(Refused(request=0, error="AlreadyLoaded", message="A runner loads once."))
             case (
@@ -252,7 +260,8 @@ class RunnerService:
 
         starting.set(began)
         try:
-            result = await self._verb(workflow, request)
+            with self._pace(request):
+                result = await self._verb(workflow, request)
         except (Exception, asyncio.CancelledError) as error:
             if not run_id:
                 raise
@@ -268,6 +277,13 @@ class RunnerService:
         status = "interrupted" if result.status == "running" else str(result.status)
         self._report(Ended(request=request.request, run_id=run_id, status=status))
 
+    def _pace(self, request: Moving) -> AbstractContextManager[None]:
+        """Have the run stop behind its next steps while it is moved, if that is asked for."""
+        stepping = isinstance(request, Resume | Retry) and request.stepping
+        if not stepping or request.run_id in self._moving:
+            return nullcontext()
+        return self._stops.stepping(request.run_id)
+
     def _verb(self, workflow: Workflow, request: Moving) -> Awaitable[Any]:
         match request:
             case Run():
@@ -276,7 +292,10 @@ class RunnerService:
                 data = None if request.data is None else edited_values(request.data)
                 return self._engine.fork(workflow, request.run_id, request.step, data=data)
             case Resume():
-                return self._engine.resume(workflow, request.run_id, allow_changed=request.allow_changed)
+                data = None if request.data is None else edited_values(request.data)
+                return self._engine.resume(
+                    workflow, request.run_id, data=data, allow_changed=request.allow_changed
+                )
             case Signal():
                 return self._engine.signal(*_signal(workflow, request))
             case Retry():
