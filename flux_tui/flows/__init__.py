@@ -6,7 +6,7 @@ module here has the flows of one group of actions.
 
 from typing import TYPE_CHECKING, Final
 
-from flux_tui.flows import control, look, program, runs
+from flux_tui.flows import control, look, panes, program, runs
 from flux_tui.flows.asking import Flow
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ FLOWS: Final[dict[str, Flow]] = {
     **runs.FLOWS,
     **control.FLOWS,
     **look.FLOWS,
+    **panes.FLOWS,
     **program.FLOWS,
 }
 

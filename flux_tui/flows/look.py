@@ -79,10 +79,6 @@ def _turn(by: int) -> Flow:
     return turn
 
 
-def _pane(name: str) -> Flow:
-    return lambda screen: screen.focus_pane(name)
-
-
 FLOWS: Final[dict[str, Flow]] = {
     "filter": lambda screen: screen.query_one(RunsPane).start_filter(),
     "copy": _copy,
@@ -95,8 +91,4 @@ FLOWS: Final[dict[str, Flow]] = {
     "tab-source": _tab(SOURCE),
     "next-tab": _turn(1),
     "previous-tab": _turn(-1),
-    "go-workflows": _pane("workflows"),
-    "go-runs": _pane("runs"),
-    "go-details": _pane("details"),
-    "go-graph": _pane("graph"),
 }

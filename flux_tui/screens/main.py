@@ -23,6 +23,8 @@ from flux_tui.model.filter import compile_filter
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
 from flux_tui.news import Change
+from flux_tui.panes import Shares, shares_from
+from flux_tui.past import Past
 from flux_tui.presenting import Presenter
 from flux_tui.selection import Selection
 from flux_tui.widgets.details import Details, TabBar, focus_into
@@ -33,6 +35,8 @@ from flux_tui.widgets.header import HeaderLine
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.pane import Pane
 from flux_tui.widgets.runs import RunList, RunsPane
+from flux_tui.widgets.splitter import PaneBody
+from flux_tui.widgets.timeline_view import TimelineView
 from flux_tui.widgets.welcome import Welcome
 from flux_tui.widgets.workflows import WorkflowList
 
@@ -55,6 +59,7 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "#workflows"
 
     header = query_one(HeaderLine)
+    body = query_one(PaneBody)
     banner = query_one("#banner", Static)
     workflows = query_one(WorkflowList)
     runs = query_one(RunList)
@@ -78,6 +83,7 @@ class MainScreen(Screen[None]):
         self.desk = desk
         self.selection = Selection()
         self.clock: Timer | None = None
+        self.past = Past(self)
         self._presenter = Presenter(self)
 
     # Layout
@@ -88,7 +94,8 @@ class MainScreen(Screen[None]):
         runs = RunList(desk.runs, now=desk.now, empty=lambda: looks.no_runs(desk), plain=plain, id="runs")
         yield HeaderLine()
         yield Static(id="banner", markup=False)
-        with Container(id="body"):
+        shares = shares_from(desk.remembered.get("panes", dict))
+        with PaneBody(shares=shares, keep=self._keep_panes, id="body"):
             with Container(id="lists"):
                 with Pane(title="Workflows", id="workflows-pane"):
                     yield WorkflowList(empty=lambda: looks.no_workflows(desk), plain=plain, id="workflows")
@@ -102,6 +109,9 @@ class MainScreen(Screen[None]):
                 with Pane(title="Start here", id="welcome-pane"):
                     yield Welcome(looks.home_path(desk.project), id="welcome")
         yield FooterLine()
+
+    def _keep_panes(self, shares: Shares) -> None:
+        self.desk.remembered.put("panes", shares.by_layout)
 
     def on_mount(self) -> None:
         """Start the clocks, and the desk, which calls back from here on."""
@@ -241,6 +251,11 @@ class MainScreen(Screen[None]):
             self.selection = selection.at_step(self.selection, message.step)
             self.show()
 
+    @on(TimelineView.Picked)
+    def _bar_picked(self, message: TimelineView.Picked) -> None:
+        self.selection = selection.at_step(self.selection, message.step)
+        self.show()
+
     @on(TabBar.Picked)
     def _tab_picked(self, message: TabBar.Picked) -> None:
         self.pick_tab(message.tab)
@@ -285,6 +300,7 @@ class MainScreen(Screen[None]):
         deep = event.widget is self.details or self.details in event.widget.ancestors
         if deep or self.query_one("#lists") in event.widget.ancestors:
             self.set_class(deep, "-deep")
+        self.body.follow_focus(event.widget)
         if event.widget is self.runs and self.selection.run is None:
             self._found()
         self._presenter.show_footer()
@@ -328,8 +344,12 @@ class MainScreen(Screen[None]):
             self.graph.focus()
 
     def step_back(self) -> None:
-        """Back out of the last transient thing: the filter, then the pane. The lists are where it ends."""
+        """Back out of the last transient thing: a past moment, the filter, then the pane. The lists are where it ends."""
+        if self.past.leave():
+            return
         if self.runs_pane.filtering:
             self.runs_pane.end_filter()
+        elif self.body.zoomed is not None:
+            self.body.zoomed = None
         elif self.focused not in (self.workflows, self.runs):
             self.focus_pane("workflows" if self.selection.run is None else "runs")
