@@ -14,7 +14,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.deletions import Deletions
 from flux_tui.feed.store import PAGE, StoreFeed
+from flux_tui.feed.sweep import Sweep, missing
 from flux_tui.feed.trace import TraceFeed, TraceNews
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.filter import Filter
@@ -79,6 +81,10 @@ class Desk(Verbs):
         self._look = asyncio.Event()
         self._stir = asyncio.Event()
         self._turn = asyncio.Lock()
+        self.deletions = Deletions(self.runs, self.delete, self.forget, self._hidden, self.notify)
+        self._paging = asyncio.Lock()
+        self._sweep = Sweep(self.runs)
+        self._sweep_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
         self._store = None if trace_only else StoreFeed(settings.db)
@@ -99,7 +105,11 @@ class Desk(Verbs):
             self._spawn(self._runners.watch())
 
     async def stop(self) -> None:
-        """Stop following, and end the runner; its runs stop at a step boundary and can be resumed."""
+        """Stop following, and end the runner; its runs stop at a step boundary and can be resumed.
+
+        What the user has deleted last is deleted before.
+        """
+        await self.deletions.carry_out_all()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -150,6 +160,8 @@ class Desk(Verbs):
 
     def latest(self, workflow: str) -> str | None:
         """Return the id of the newest run of a workflow, or ``None``."""
+        if workflow not in self._latest and self.counts[workflow] and (newest := self.runs.newest(workflow)):
+            self._latest[workflow] = (newest.started_at, newest.id)
         found = self._latest.get(workflow)
         return None if found is None else found[1]
 
@@ -221,6 +233,7 @@ class Desk(Verbs):
         if not news.events and not news.reset:
             return
         self.stay_busy()
+        self.forget(news.deleted)
         for event in news.events:
             self._open.take(event)
             if self.trace_only and event.type == EventType.WORKFLOW_START:
@@ -265,6 +278,9 @@ class Desk(Verbs):
         while True:
             if await store.poll():
                 await self._read_page(store)
+                self._sweep.begin()
+            if self._sweep.is_due and self.now() >= self._sweep_at:
+                await self._sweep_on(store)
             self._unread.discard("store")
             self.become(store_problem=store.problem)
             if await _wait(self._look, STORE_BUSY if self._busy else STORE_IDLE):
@@ -272,7 +288,14 @@ class Desk(Verbs):
                 await asyncio.sleep(STORE_BUSY)
 
     async def _read_page(self, store: StoreFeed) -> None:
-        rows = await store.page(self.runs.filter)
+        async with self._paging:
+            await self._take_page(store)
+
+    async def _take_page(self, store: StoreFeed) -> None:
+        chosen = self.runs.filter
+        rows = await store.page(chosen)
+        if not chosen and store.exists and store.problem is None:
+            self.forget(missing(self.runs, rows, before=None, is_last=len(rows) < PAGE))
         if not self._paged:
             self._paged, self.older = True, len(rows) == PAGE
         self._count(rows)
@@ -283,16 +306,29 @@ class Desk(Verbs):
         if changed:
             self.tell(Change(runs=frozenset(changed)))
 
-    async def _read_older(self, store: StoreFeed) -> None:
-        try:
-            chosen, last = self.runs.filter, self.runs.row(len(self.runs) - 1) if len(self.runs) else None
-            rows = await store.page(chosen, before=last)
-            self.older = len(rows) == PAGE
-            self._count(rows)
+    async def _sweep_on(self, store: StoreFeed) -> None:
+        """Look at one more page for what has changed in it, and what was deleted by others."""
+        async with self._paging:
+            rows, gone = await self._sweep.look(store)
+            self.forget(gone)
             if self.runs.merge_store(rows):
                 self.tell(Change())
+        self._sweep_at = self.now() + STORE_IDLE * 1000
+
+    async def _read_older(self, store: StoreFeed) -> None:
+        try:
+            async with self._paging:
+                await self._take_older(store)
         finally:
             self._reading_older = False
+
+    async def _take_older(self, store: StoreFeed) -> None:
+        chosen, last = self.runs.filter, self.runs.row(len(self.runs) - 1) if len(self.runs) else None
+        rows = await store.page(chosen, before=last)
+        self.older = len(rows) == PAGE
+        self._count(rows)
+        if self.runs.merge_store(rows):
+            self.tell(Change())
 
     def _count(self, rows: Iterable[RunRowView]) -> None:
         for row in {row.id: row for row in rows}.values():
@@ -301,6 +337,22 @@ class Desk(Verbs):
                 self._latest[row.workflow] = max(
                     self._latest.get(row.workflow, (0.0, "")), (row.started_at, row.id)
                 )
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Forget runs that were deleted, and tell so."""
+        gone = [row for run_id in run_ids if (row := self.runs.get(run_id)) is not None]
+        for row in gone:
+            self.runs.remove(row.id)
+            self._open.forget(row.id)
+            self.counts[row.workflow] -= 1
+            if self._latest.get(row.workflow, (0.0, ""))[1] == row.id:
+                del self._latest[row.workflow]
+        if gone:
+            ids = frozenset(row.id for row in gone)
+            self.tell(Change(runs=ids, gone=ids))
+
+    def _hidden(self, run_ids: Sequence[str]) -> None:
+        self.tell(Change(runs=frozenset(run_ids), gone=self.runs.hidden.intersection(run_ids)))
 
     # Telling
 

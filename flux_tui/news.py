@@ -19,9 +19,10 @@ class Notice(Struct, frozen=True, kw_only=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """There is news. ``runs`` are the ids of the runs concerned."""
+    """There is news. ``runs`` are the ids of the runs concerned, ``gone`` of those that are no more."""
 
     runs: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
     notice: Notice | None = None
 
 

@@ -61,6 +61,10 @@ class OpenRuns:
         changed, entry.stored = entry.stored != view, view
         return changed
 
+    def forget(self, run_id: str) -> None:
+        """Close a run that is no more."""
+        self._runs.pop(run_id, None)
+
     def forget_trace(self) -> None:
         """Forget what the trace told, because it was begun anew."""
         for entry in self._runs.values():

@@ -1,19 +1,22 @@
 """The verbs of the desk: what changes runs. Each asks the runner, and has trace and store watched."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import convert
 
 from flux_engine.execution import RetryPlan
+from flux_engine.replay_report import ReplayReport
 from flux_tui.inputs import Inputs
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
 from flux_tui.news import Change
 from flux_tui.remembered import Remembered
 from flux_tui.runner.member import RunnerRefused
-from flux_tui.runner.messages import Scope
+from flux_tui.runner.messages import Deleted, Scope
 from flux_tui.runner.pool import RunnerPool
+from flux_tui.runner.replayed import unpacked
 from flux_tui.runners import Runners
 
 
@@ -92,6 +95,22 @@ class Verbs(ABC):
         run_id = await self._pool.signal(run.workflow, run.id, name, payload)
         self._begun(run_id)
         return run_id
+
+    async def fork(self, run: RunView, step: str, *, data: dict[str, Any] | None = None) -> str:
+        """Start a new run at a step of another one; return its id when it exists."""
+        self.stay_busy()
+        run_id = await self._pool.fork(run.workflow, run.id, step, data=data)
+        self._begun(run_id)
+        return run_id
+
+    async def replay(self, run: RunView) -> ReplayReport:
+        """Run the plain steps of a run again, as the code is now, and return what differs."""
+        return unpacked(await self._pool.replay(run.workflow, run.id))
+
+    async def delete(self, run_ids: Sequence[str]) -> Deleted:
+        """Remove runs from the store; return which are gone, and why others are not."""
+        self.stay_busy()
+        return await self._pool.delete(run_ids)
 
     async def cancel(self, run: RunView) -> str:
         """End a run; return the status it has now: one in hand may still be on its way there."""

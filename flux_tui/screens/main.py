@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from flux_tui import actions, at_hand, flows, looks, selection
+from flux_tui import actions, at_hand, flows, gone, looks, selection
 from flux_tui.desk import Desk
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.run import DefinitionView, RunView
@@ -83,7 +83,7 @@ class MainScreen(Screen[None]):
         self.desk = desk
         self.selection = Selection()
         self.clock: Timer | None = None
-        self.past = Past(self)
+        self.past: Past = Past(self)
         self._presenter = Presenter(self)
 
     # Layout
@@ -142,6 +142,7 @@ class MainScreen(Screen[None]):
             view = self.desk.view(self.selection.run)
             if view is not None:
                 self.selection = selection.with_news(self.selection, view)
+        gone.leave(self, change.gone)
         self._adopt()
         self.show()
 
@@ -344,7 +345,7 @@ class MainScreen(Screen[None]):
             self.graph.focus()
 
     def step_back(self) -> None:
-        """Back out of the last transient thing: a past moment, the filter, then the pane. The lists are where it ends."""
+        """Back out of the last transient thing: a past moment, the filter, the pane; the lists end it."""
         if self.past.leave():
             return
         if self.runs_pane.filtering:
