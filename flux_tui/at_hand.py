@@ -24,6 +24,9 @@ def situation(screen: "MainScreen") -> Situation:
         repeatable=definition is not None and bool(desk.inputs(definition.name)),
         copyable=text_to_copy(screen) is not None,
         source=place(screen) is not None,
+        moment=now.moment,
+        moments=screen.past.count,
+        no_past=screen.past.problem(),
     )
 
 
@@ -40,7 +43,7 @@ def place(screen: "MainScreen") -> looks.Place | None:
     module = None if now.module is None else screen.desk.definitions.module(now.module)
     broken = module is not None and module.problem is not None
     shown = screen.problem if broken else screen.details.views[now.tab]
-    node = looks.node_of(now, screen.run_view, screen.definition)
+    node = looks.node_of(now, screen.past.view, screen.definition)
     return (
         looks.place_in(screen.focused)
         or looks.place_in(shown)

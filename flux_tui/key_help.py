@@ -21,12 +21,14 @@ from flux_tui.widgets.event_view import EventView
 from flux_tui.widgets.graph import StepGraph
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.log_view import LogView
+from flux_tui.widgets.timeline_view import TimelineView
 
 PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
     ("In the graph", StepGraph),
     ("In every list", LineList),
     ("In the error", ErrorView),
     ("In the data", DataView),
+    ("In the timeline", TimelineView),
     ("In the logs", LogView),
     ("In the events", EventView),
 )

@@ -12,11 +12,12 @@ from flux_tui.model.attempts import failed_attempts
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
 from flux_tui.model.masked import masked_attempts
+from flux_tui.model.moments import Moment, moment_text, whole
 from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
 from flux_tui.model.text import duration_text, printable, status_glyph, status_word
 from flux_tui.needs import Situation
 from flux_tui.news import news
-from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, Selection
+from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TIMELINE, Selection
 from flux_tui.widgets.data_view import DataView
 from flux_tui.widgets.error_view import ErrorView
 from flux_tui.widgets.event_view import EventView
@@ -24,6 +25,7 @@ from flux_tui.widgets.footer import Hint
 from flux_tui.widgets.header import Headline
 from flux_tui.widgets.log_view import LogView
 from flux_tui.widgets.source_view import SourceView
+from flux_tui.widgets.timeline_view import TimelineView
 
 if TYPE_CHECKING:
     from flux_tui.desk import Desk
@@ -39,6 +41,7 @@ def views(desk: "Desk") -> dict[str, Widget]:
     return {
         ERROR: ErrorView(),
         DATA: DataView(secrets=desk.secrets),
+        TIMELINE: TimelineView(secrets=desk.secrets, plain=desk.settings.ascii),
         LOGS: LogView(),
         EVENTS: EventView(secrets=desk.secrets),
         SOURCE: SourceView(),
@@ -53,24 +56,33 @@ def show_tab(
     node: NodeSpec | None,
     *,
     broken: ModuleView | None = None,
+    moment: Moment | None = None,
 ) -> None:
     """Have the view of a tab show what is known of the step.
 
-    While the module of its workflow does not load, ``broken``, the error to see to is that one.
+    While the module of its workflow does not load, ``broken``, the error to see to is that one. At a past
+    ``moment``, ``run`` and ``step`` are as they were then, and nothing is shown that came later.
     """
+    events = () if run is None else desk.events_of(run.id)
     match view:
         case ErrorView() if broken is not None and broken.problem is not None:
             view.show_problem(broken.problem, broken.output)
         case ErrorView():
-            events = () if run is None else desk.events_of(run.id)
-            failed = () if step is None else failed_attempts(events, step.name)
+            happened = events if moment is None else events[: moment.place + 1]
+            failed = () if step is None else failed_attempts(happened, step.name)
             view.show(run, step, masked_attempts(failed, desk.secrets))
         case DataView():
             view.show(run, step)
         case LogView():
-            view.show(run, step, () if run is None else desk.logs_of(run.id))
+            lines = () if run is None else desk.logs_of(run.id)
+            view.show(run, step, lines if moment is None else lines[: moment.printed])
         case EventView():
-            view.show(run, () if run is None else desk.events_of(run.id), desk.bad_lines)
+            view.show(run, events, desk.bad_lines, None if moment is None else moment.place)
+        case TimelineView():
+            present = None if run is None else desk.view(run.id)
+            traced = events if whole(events) or present is None or not present.tried else ()
+            name = None if step is None else step.name
+            view.show(present, name, traced, desk.now(), None if moment is None else moment.time)
         case SourceView():
             view.show(run, step, node)
 
@@ -187,6 +199,13 @@ def graph_title(
     if definition is not None and definition.stale:
         parts.append("stale definition")
     return Content("  ".join(parts))
+
+
+def moment_title(desk: "Desk", moment: Moment) -> Content:
+    """Return the title of the graph at a past moment of the run."""
+    said = moment_text(moment, ascii=desk.settings.ascii)
+    run = f"  {printable(moment.view.workflow)} {printable(moment.view.id)[:ID_CELLS]}"
+    return Content.assemble((said, "bold $text-warning"), " · esc live", (run, ""))
 
 
 def _status(desk: "Desk", view: RunView) -> str:

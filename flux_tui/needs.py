@@ -4,6 +4,7 @@ A reason reads as the end of a sentence that begins with the action's title.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,7 +17,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     ``runner`` is ``ready``, ``starting``, ``dead`` or ``off`` (there is none: a trace is only shown).
     ``workflow`` is the one that ``r`` would run, ``definition`` the one that the run belongs to, as it
     is loaded now. ``repeatable`` says that an earlier input is known. ``copyable`` and ``source`` say
-    whether there is anything to copy, or a file to open.
+    whether there is anything to copy, or a file to open. ``moment`` is the number of the past moment that is
+    looked at, of so many ``moments``; ``no_past`` says why there is no way back.
     """
 
     trace_only: bool = False
@@ -29,9 +31,15 @@ class Situation(Struct, frozen=True, kw_only=True):
     repeatable: bool = False
     copyable: bool = True
     source: bool = False
+    moment: int | None = None
+    moments: int = 0
+    no_past: str | None = "select a run first"
 
 
 Needs = Callable[[Situation], str | None]
+
+
+PAST: Final = "you are looking at a past moment of the run: esc returns to the present"
 
 
 def nothing(_: Situation) -> str | None:
@@ -63,6 +71,8 @@ def an_ended_run(now: Situation) -> str | None:
     """Say why the run cannot be retried."""
     if now.run is None:
         return "select a run first"
+    if now.moment is not None:
+        return PAST
     if now.run.status in ("running", "pending"):
         return "the run is still running"
     if now.definition is None:
@@ -97,6 +107,8 @@ def a_run_left(now: Situation) -> str | None:
     """Say why the run cannot be resumed."""
     if now.run is None:
         return "select a run first"
+    if now.moment is not None:
+        return PAST
     if now.run.status not in ("interrupted", "paused"):
         return f"the run is {now.run.status}: only an interrupted or paused run is resumed"
     if now.definition is None:
@@ -108,6 +120,8 @@ def a_waiting_run(now: Situation) -> str | None:
     """Say why the run cannot be sent a signal."""
     if now.run is None:
         return "select a run first"
+    if now.moment is not None:
+        return PAST
     if now.run.status not in ("suspended", "running") or not now.run.waits:
         return f"the run is {now.run.status} and waits for no signal"
     if now.definition is None:
@@ -119,6 +133,8 @@ def an_open_run(now: Situation) -> str | None:
     """Say why there is nothing to cancel."""
     if now.run is None:
         return "select a run first"
+    if now.moment is not None:
+        return PAST
     if now.run.status not in ("pending", "running", "paused", "suspended", "interrupted"):
         return f"the run has ended: it is {now.run.status}"
     return None
@@ -128,6 +144,8 @@ def a_running_run(now: Situation) -> str | None:
     """Say why there is nothing to pause."""
     if now.run is None:
         return "select a run first"
+    if now.moment is not None:
+        return PAST
     if now.run.status != "running":
         return f"the run is {now.run.status}: only a running run is paused"
     return None
@@ -153,3 +171,29 @@ def a_source(now: Situation) -> str | None:
 def a_graph(now: Situation) -> str | None:
     """Say that there is no graph."""
     return None if now.run is not None or now.workflow is not None else "there is no graph to show yet"
+
+
+def a_past(now: Situation) -> str | None:
+    """Say why there is no way back in the run."""
+    return now.no_past
+
+
+def an_earlier_moment(now: Situation) -> str | None:
+    """Say that there is no earlier moment."""
+    if now.no_past is not None:
+        return now.no_past
+    return "this is the first moment of the run" if (now.moment or now.moments) <= 1 else None
+
+
+def a_later_moment(now: Situation) -> str | None:
+    """Say that there is no later moment."""
+    if now.no_past is not None:
+        return now.no_past
+    if now.moment is None:
+        return "this is the present: go back first"
+    return "this is the latest moment; esc returns to the present" if now.moment >= now.moments else None
+
+
+def a_moment(now: Situation) -> str | None:
+    """Say that no past moment is looked at."""
+    return "this is the present" if now.moment is None else None

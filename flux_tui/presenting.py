@@ -6,6 +6,7 @@ from textual.content import Content
 
 from flux_tui import looks
 from flux_tui.widgets.line_list import LineList
+from flux_tui.widgets.timeline_view import TimelineView
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
@@ -21,6 +22,7 @@ class Presenter:
         self._ticks = 0
         self._placed_at: str | None = None
         self._placed_on: str | None = None
+        self._was_past = False
 
     def show(self) -> None:
         """Show what the desk has of what is selected. Widgets pass over what they show already."""
@@ -62,17 +64,23 @@ class Presenter:
 
     def _show_run(self) -> None:
         desk = self.screen.desk
-        view, definition, now = self.screen.run_view, self.screen.definition, self.screen.selection
+        view, definition, now = self.screen.past.view, self.screen.definition, self.screen.selection
+        moment = self.screen.past.moment
+        self.screen.set_class(moment is not None, "-past")
+        if moment is not None or self._was_past:
+            self.screen.graph.tick(self._now())
+        self._was_past = moment is not None
         spec = view.graph if view is not None else None if definition is None else definition.graph
         self.screen.graph.spec, self.screen.graph.run, self.screen.graph.selected = spec, view, now.step
-        self.screen.graph_pane.show_title(looks.graph_title(desk, now, view, definition))
+        self._show_graph_title()
         self.screen.details.open_tab(now.tab)
         step = None if view is None or now.step is None else view.step(now.step)
         node = looks.node_of(now, view, definition)
         stale = definition is not None and definition.stale
         broken = desk.definitions.module(definition.path) if definition is not None and stale else None
         self.screen.details.mark(looks.marked_tabs(view, broken))
-        looks.show_tab(self.screen.details.views[now.tab], desk, view, step, node, broken=broken)
+        tab = self.screen.details.views[now.tab]
+        looks.show_tab(tab, desk, view, step, node, broken=broken, moment=moment)
         if self.screen.clock is not None:
             moving = desk.runs.running > 0 or (view is not None and view.status == "running")
             self.screen.clock.resume() if moving else self.screen.clock.pause()
@@ -93,7 +101,20 @@ class Presenter:
         if self._ticks % round(1 / seconds) == 0:
             self.screen.runs.rows_changed()
         screen = self.screen
-        screen.graph.tick(screen.desk.now())
-        screen.graph_pane.show_title(
-            looks.graph_title(screen.desk, screen.selection, screen.run_view, screen.definition)
-        )
+        screen.graph.tick(self._now())
+        self._show_graph_title()
+        shown = screen.details.views[screen.details.tab]
+        if isinstance(shown, TimelineView):
+            shown.tick(screen.desk.now())
+
+    def _now(self) -> float:
+        moment = self.screen.past.moment
+        return self.screen.desk.now() if moment is None else moment.time
+
+    def _show_graph_title(self) -> None:
+        screen, desk, moment = self.screen, self.screen.desk, self.screen.past.moment
+        if moment is None:
+            title = looks.graph_title(desk, screen.selection, screen.run_view, screen.definition)
+        else:
+            title = looks.moment_title(desk, moment)
+        screen.graph_pane.show_title(title)

@@ -11,7 +11,7 @@ from typing import Final
 
 from textual.binding import Binding
 
-from flux_tui.actions import keys, look, panes, program, runs, tabs
+from flux_tui.actions import keys, look, panes, program, runs, tabs, time
 from flux_tui.actions.action import Action, Keymap
 from flux_tui.actions.keys import key_text, keys_of
 
@@ -31,6 +31,7 @@ __all__ = [
 ACTIONS: Final = (
     *runs.ACTIONS,
     *look.ACTIONS,
+    *time.ACTIONS,
     *tabs.ACTIONS,
     *panes.ACTIONS,
     *program.ACTIONS,

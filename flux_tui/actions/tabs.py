@@ -25,6 +25,15 @@ ACTIONS: Final = (
         needs=needs.nothing,
     ),
     Action(
+        id="tab-timeline",
+        keys=("I",),
+        label="timeline",
+        title="Timeline tab",
+        description="Show when each step did what: attempts, back-offs, waits",
+        group="Tabs",
+        needs=needs.nothing,
+    ),
+    Action(
         id="tab-logs",
         keys=("L",),
         label="logs",

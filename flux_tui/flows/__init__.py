@@ -6,7 +6,7 @@ module here has the flows of one group of actions.
 
 from typing import TYPE_CHECKING, Final
 
-from flux_tui.flows import control, look, panes, program, runs
+from flux_tui.flows import control, look, panes, program, runs, time
 from flux_tui.flows.asking import Flow
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ FLOWS: Final[dict[str, Flow]] = {
     **control.FLOWS,
     **look.FLOWS,
     **panes.FLOWS,
+    **time.FLOWS,
     **program.FLOWS,
 }
 

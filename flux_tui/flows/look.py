@@ -8,7 +8,7 @@ from textual.app import SuspendNotSupported
 
 from flux_tui import at_hand, clipboard, editor
 from flux_tui.flows.asking import Flow
-from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS
+from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS, TIMELINE
 from flux_tui.telling import tell
 from flux_tui.widgets.runs import RunsPane
 
@@ -86,6 +86,7 @@ FLOWS: Final[dict[str, Flow]] = {
     "graph-or-list": _graph_or_list,
     "tab-error": _tab(ERROR),
     "tab-data": _tab(DATA),
+    "tab-timeline": _tab(TIMELINE),
     "tab-logs": _tab(LOGS),
     "tab-events": _tab(EVENTS),
     "tab-source": _tab(SOURCE),

@@ -93,6 +93,8 @@ class StepView(Struct, frozen=True, kw_only=True):
 class RunView(Struct, frozen=True, kw_only=True):
     """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``.
 
+    ``before`` are the steps whose breakpoints have stopped a run that is paused.
+
     ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
     of the latest news. ``passes`` are the times of all retries, where only the store knows them.
@@ -112,6 +114,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     duration: float | None = None
     error: ErrorInfo | None = None
     final_data: Mapping[str, Any] | None = None
+    before: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepView | None:
         """Return a step by name, or ``None``."""
@@ -126,6 +129,11 @@ class RunView(Struct, frozen=True, kw_only=True):
     def failed_step(self) -> StepView | None:
         """The first step that failed or was interrupted, if there is one."""
         return next((step for step in self.steps if step.status in ("failed", "interrupted")), None)
+
+    @property
+    def tried(self) -> bool:
+        """Whether the attempts of the steps are known one by one without the trace."""
+        return any(step.tried for step in self.steps)
 
     @property
     def waits(self) -> tuple[StepView, ...]:

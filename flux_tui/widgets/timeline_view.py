@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.getters import query_one
+from textual.message import Message
 from textual.widgets import Static
 
 from flux_engine.trace.events import TraceEvent
@@ -160,6 +161,13 @@ class TimelineView(Vertical):
     LOW, LOWER = 8, 5
     """Heights below which the totals, and then the words, give way to rows."""
 
+    class Picked(Message):
+        """The user went to the row of another step."""
+
+        def __init__(self, step: str) -> None:
+            super().__init__()
+            self.step = step
+
     _axis = query_one("#timeline-axis", Static)
     _words = query_one("#timeline-words", Static)
     _totals = query_one("#timeline-totals", Static)
@@ -214,9 +222,14 @@ class TimelineView(Vertical):
         self.call_after_refresh(self._say)
 
     @on(LineList.Highlighted)
-    def _highlighted(self) -> None:
+    def _highlighted(self, message: LineList.Highlighted) -> None:
+        message.stop()
         self.rows.chosen = None
         self._say()
+        key = self.rows.cursor_key
+        if isinstance(key, str) and key == message.key != self._step and self.rows.has_focus:
+            self._step = key
+            self.post_message(self.Picked(key))
 
     def action_choose_span(self, by: int) -> None:
         """Choose the attempt before or after."""

@@ -323,7 +323,7 @@ async def test_a_tab_that_is_hidden_comes_into_view_when_it_is_picked() -> None:
 async def test_a_click_on_the_footer_does_what_the_key_does() -> None:
     """The mouse is a second way to everything in the footer, and to the tabs."""
     async with Opened() as (_, pilot):
-        await pilot.click(TabBar, offset=(14, 0))
+        await pilot.click(TabBar, offset=(25, 0))
         await pilot.pause()
         assert screen_of(pilot).selection.tab == "logs"
         await pilot.click(FooterLine, offset=(2, 0))
