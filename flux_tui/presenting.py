@@ -68,7 +68,7 @@ class Presenter:
         moment = self.screen.past.moment
         self.screen.set_class(moment is not None, "-past")
         if moment is not None or self._was_past:
-            self.screen.graph.tick(self._now())
+            self.screen.graph.tick(self.now())
         self._was_past = moment is not None
         spec = view.graph if view is not None else None if definition is None else definition.graph
         self.screen.graph.spec, self.screen.graph.run, self.screen.graph.selected = spec, view, now.step
@@ -101,13 +101,14 @@ class Presenter:
         if self._ticks % round(1 / seconds) == 0:
             self.screen.runs.rows_changed()
         screen = self.screen
-        screen.graph.tick(self._now())
+        screen.graph.tick(self.now())
         self._show_graph_title()
         shown = screen.details.views[screen.details.tab]
         if isinstance(shown, TimelineView):
             shown.tick(screen.desk.now())
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Return the moment that is looked at, in milliseconds: the present one unless the past is shown."""
         moment = self.screen.past.moment
         return self.screen.desk.now() if moment is None else moment.time
 

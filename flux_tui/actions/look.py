@@ -7,26 +7,6 @@ from flux_tui.actions.action import Action
 
 ACTIONS: Final = (
     Action(
-        id="filter",
-        keys=("slash",),
-        label="filter",
-        title="Filter runs",
-        description="Show only runs with this text; !text hides them",
-        group="Look",
-        needs=needs.nothing,
-        in_footer=True,
-    ),
-    Action(
-        id="copy",
-        keys=("y",),
-        label="copy",
-        title="Copy",
-        description="Copy what has the focus to the clipboard",
-        group="Look",
-        needs=needs.something_to_copy,
-        in_footer=True,
-    ),
-    Action(
         id="open-editor",
         keys=("o",),
         label="open",
@@ -39,9 +19,9 @@ ACTIONS: Final = (
     Action(
         id="graph-or-list",
         keys=("v",),
-        label="graph/list",
-        title="Switch between graph and list",
-        description="Show the steps as a graph, or as a list",
+        label="view",
+        title="Change the view of the graph",
+        description="Show the steps as boxes, as compact lines, or as a list",
         group="Look",
         needs=needs.a_graph,
         in_footer=True,

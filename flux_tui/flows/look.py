@@ -1,42 +1,17 @@
 """The flows that change how things are looked at, and those that take something out: copy, open."""
 
-import asyncio
 import subprocess
 from typing import TYPE_CHECKING, Final
 
 from textual.app import SuspendNotSupported
 
-from flux_tui import at_hand, clipboard, editor
+from flux_tui import at_hand, editor
 from flux_tui.flows.asking import Flow
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS, TIMELINE
 from flux_tui.telling import tell
-from flux_tui.widgets.runs import RunsPane
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
-
-
-async def _copy(screen: "MainScreen") -> None:
-    text = at_hand.text_to_copy(screen)
-    if text is None:
-        return
-    screen.app.copy_to_clipboard(text)
-    tool = None if screen.app.is_web else clipboard.tool()
-    problem = None if tool is None else await asyncio.to_thread(clipboard.fill, tool, text)
-    size = f"{len(text)} characters" if len(text) != 1 else "one character"
-    if screen.app.is_web:
-        tell(screen, f"{size}, to the clipboard of the browser", title="Copied")
-    elif tool is None:
-        tell(screen, f"{size}, through the terminal (OSC 52)", title="Copied")
-    elif problem is None:
-        tell(screen, f"{size}, with {tool[0]} and through the terminal (OSC 52)", title="Copied")
-    else:
-        tell(
-            screen,
-            f"{size}, through the terminal (OSC 52); {tool[0]} failed: {problem}",
-            title="Copied",
-            severity="warning",
-        )
 
 
 def _open_editor(screen: "MainScreen") -> None:
@@ -62,9 +37,8 @@ def _open_editor(screen: "MainScreen") -> None:
     screen.app.refresh(layout=True)
 
 
-def _graph_or_list(screen: "MainScreen") -> None:
-    graph = screen.graph
-    graph.mode = "auto" if graph.mode == "list" else "list"
+def _next_view(screen: "MainScreen") -> None:
+    screen.graph.next_view()
 
 
 def _tab(name: str) -> Flow:
@@ -80,10 +54,8 @@ def _turn(by: int) -> Flow:
 
 
 FLOWS: Final[dict[str, Flow]] = {
-    "filter": lambda screen: screen.query_one(RunsPane).start_filter(),
-    "copy": _copy,
     "open-editor": _open_editor,
-    "graph-or-list": _graph_or_list,
+    "graph-or-list": _next_view,
     "tab-error": _tab(ERROR),
     "tab-data": _tab(DATA),
     "tab-timeline": _tab(TIMELINE),

@@ -178,19 +178,22 @@ def _note_forms(step: StepView, now: float) -> list[str]:
         case "suspended":
             return _until_forms(step, now)
         case "in doubt":
-            return ["was it done?", "was it?"]
+            return ["was it done?", "done or not", "done?"]
         case "skipped" if step.reason:
             return [printable(step.reason)]
     return []
 
 
-def remark(step: StepView | None) -> str:
-    """Return what went wrong or why nothing was done, on one line."""
+def remark(step: StepView | None, now: float = 0.0) -> str:
+    """Return what went wrong, what is waited for, or why nothing was done, on one line."""
     if step is None:
         return ""
-    error = step.compensation_error or step.error
-    if error is not None:
-        return printable(f"not compensated: {error}" if error is step.compensation_error else str(error))
+    if step.compensation_error is not None:
+        return printable(f"not compensated: {step.compensation_error}")
+    if step.error is not None:
+        return printable(str(step.error))
+    if shown_status(step) == "suspended" and step.waits_for is not None and now > 0:
+        return _waiting_forms(step, now)[0]
     return waiting_text(step) or printable(step.reason or "")
 
 

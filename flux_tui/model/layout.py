@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from flux_tui.model.channel import Cell, Channel, End, Flow, Wire
@@ -18,9 +19,9 @@ from flux_tui.model.run import GraphSpec, NodeSpec
 from flux_tui.model.text import cut, printable
 
 NAME_CELLS = 22
+LONG_NAME_CELLS = 64
 CAPTION_CELLS = 11
 TIGHT_CAPTION_CELLS = 9
-LIST_NAME_CELLS = 36
 
 
 class Mode(StrEnum):
@@ -31,10 +32,19 @@ class Mode(StrEnum):
     LIST = "list"
 
 
+class Size(StrEnum):
+    """How much room steps take: for whole names, for names of some length, for short captions."""
+
+    WIDE = "wide"
+    NORMAL = "normal"
+    TIGHT = "tight"
+
+
 class Metrics(Struct, frozen=True):
     """The sizes of a mode. ``margin`` cells around a name, ``caption`` the least width inside a box.
 
     ``lead`` and ``straight`` are the cells of a line before its first track, and of one without a track.
+    ``name`` is the most that is shown of a name.
     """
 
     above: int
@@ -43,6 +53,7 @@ class Metrics(Struct, frozen=True):
     caption: int
     lead: int
     straight: int
+    name: int = NAME_CELLS
 
 
 METRICS = {
@@ -51,7 +62,13 @@ METRICS = {
 }
 
 
-TIGHT_BOXES = Metrics(above=1, below=2, margin=2, caption=TIGHT_CAPTION_CELLS, lead=1, straight=3)
+def _metrics(mode: Mode, size: Size) -> Metrics:
+    metrics = METRICS[mode]
+    if size is Size.WIDE:
+        return replace(metrics, name=LONG_NAME_CELLS)
+    if size is Size.TIGHT and mode is Mode.BOXES:
+        return replace(metrics, caption=TIGHT_CAPTION_CELLS, lead=1, straight=3)
+    return metrics
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -119,8 +136,8 @@ class Layout(Struct, frozen=True, kw_only=True):
         )
 
 
-def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, *, tight: bool = False) -> Layout:
-    """Return the geometry of a graph in one of the modes. ``tight`` boxes have less room for captions.
+def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, size: Size = Size.NORMAL) -> Layout:
+    """Return the geometry of a graph in one of the modes.
 
     Names that occur twice are drawn once, edges that close a cycle not at all: a trace may hold anything.
     """
@@ -132,7 +149,7 @@ def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, *, tight: bool = False) ->
     layers = build_layers(after)
     if mode is Mode.LIST:
         return _list_layout(nodes, layers)
-    metrics = TIGHT_BOXES if tight and mode is Mode.BOXES else METRICS[mode]
+    metrics = _metrics(mode, size)
     rows = assign_rows(layers, metrics.above, metrics.below)
     return _Drawing(nodes, layers, rows, mode, metrics).layout(after)
 
@@ -148,7 +165,7 @@ class _Drawing:
         self._rows = rows
         self._mode = mode
         self._metrics = metrics
-        self._labels = [cut(printable(node.name), NAME_CELLS) for node in nodes]
+        self._labels = [cut(printable(node.name), metrics.name) for node in nodes]
         self._edges: dict[Flow, int] = {}
         self._bundles: dict[tuple[Flow, ...], tuple[int, ...]] = {}
         self._cells: dict[int, dict[int, tuple[str, tuple[int, ...]]]] = {}
@@ -268,7 +285,7 @@ def _neighbours(boxes: Sequence[Box], after: Sequence[int]) -> dict[str, Beside]
 def _list_layout(nodes: Sequence[NodeSpec], layers: Layers) -> Layout:
     """Return one row for each step in its order, with brackets around steps of one column."""
     column = {port.node: port.column for port in layers.ports if port.node is not None}
-    labels = [cut(printable(node.name), LIST_NAME_CELLS) for node in nodes]
+    labels = [cut(printable(node.name), LONG_NAME_CELLS) for node in nodes]
     width = max(map(cell_len, labels))
     boxes = []
     for number, node in enumerate(nodes):

@@ -6,6 +6,8 @@ Texts change once a minute, and once a second only in the last two minutes; ``ne
 from datetime import UTC, datetime
 from typing import Final
 
+from flux_tui.model.run import RunView
+
 SECOND: Final = 1_000.0
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
@@ -56,3 +58,18 @@ def next_change(until: float, now: float) -> float | None:
 
 def _local(moment: float) -> datetime:
     return datetime.fromtimestamp(moment / 1000, UTC).astimezone()
+
+
+def paused_before(run: RunView | None) -> frozenset[str]:
+    """Return the steps that a paused run stands before; nothing of a run that is not paused.
+
+    Those of its breakpoints if it is known that they stopped it, else the one that it goes on with.
+    """
+    if run is None or run.status != "paused":
+        return frozenset()
+    waiting = {step.name: step for step in run.steps if step.status == "pending"}
+    if stopped := waiting.keys() & set(run.before):
+        return frozenset(stopped)
+    done = {step.name for step in run.steps if step.status in ("completed", "skipped")}
+    held = {after for before, after in run.graph.edges if before not in done}
+    return frozenset(sorted(waiting.keys() - held, key=lambda name: waiting[name].index)[:1])

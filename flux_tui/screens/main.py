@@ -35,6 +35,7 @@ from flux_tui.widgets.header import HeaderLine
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.pane import Pane
 from flux_tui.widgets.runs import RunList, RunsPane
+from flux_tui.widgets.search_pane import SearchPane
 from flux_tui.widgets.splitter import PaneBody
 from flux_tui.widgets.timeline_view import TimelineView
 from flux_tui.widgets.welcome import Welcome
@@ -101,10 +102,10 @@ class MainScreen(Screen[None]):
                     yield WorkflowList(empty=lambda: looks.no_workflows(desk), plain=plain, id="workflows")
                 yield RunsPane(runs, id="runs-pane")
             with Container(id="right"):
-                with Pane(id="graph-pane"):
-                    yield StepGraph(ascii=plain, id="graph")
+                with SearchPane(id="graph-pane"):
+                    yield StepGraph(ascii=plain, now=self._presenter.now, id="graph")
                 yield Details(looks.views(desk), id="details")
-                with Pane(title="Problem", id="problem-pane"):
+                with SearchPane(title="Problem", id="problem-pane"):
                     yield ErrorView(id="problem")
                 with Pane(title="Start here", id="welcome-pane"):
                     yield Welcome(looks.home_path(desk.project), id="welcome")
@@ -251,6 +252,25 @@ class MainScreen(Screen[None]):
         if message.step != self.selection.step:
             self.selection = selection.at_step(self.selection, message.step)
             self.show()
+
+    @on(StepGraph.Chosen)
+    def _step_chosen(self, message: StepGraph.Chosen) -> None:
+        """Go to the details of a step: to its error if it has one; clicked twice, to its code."""
+        step = None if self.run_view is None else self.run_view.step(message.step)
+        if step is not None and step.error is not None:
+            self.pick_tab(selection.ERROR)
+        elif message.clicked:
+            self.pick_tab(selection.SOURCE)
+        self.focus_pane("details")
+
+    @on(StepGraph.Panned)
+    def _graph_panned(self) -> None:
+        """Stop following a run in the graph: the user wants to look elsewhere."""
+        self.selection = replace(self.selection, followed=None)
+
+    @on(StepGraph.Shown)
+    def _graph_shown(self) -> None:
+        self.graph_pane.show_subtitle(self.graph.shown_mode.value)
 
     @on(TimelineView.Picked)
     def _bar_picked(self, message: TimelineView.Picked) -> None:

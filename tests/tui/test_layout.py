@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from flux_tui.model.layers import bits, successors
-from flux_tui.model.layout import Box, Layout, Mode, lay_out
+from flux_tui.model.layout import Box, Layout, Mode, Size, lay_out
 from flux_tui.model.layouts import Layouts
 from flux_tui.model.run import GraphSpec, NodeSpec
 
@@ -259,10 +259,10 @@ def graphs(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(spec=graphs(), mode=st.sampled_from([Mode.BOXES, Mode.COMPACT]), tight=st.booleans())
-def test_lines_lead_where_the_edges_do_and_touch_no_box(spec, mode, tight):
+@given(spec=graphs(), mode=st.sampled_from([Mode.BOXES, Mode.COMPACT]), size=st.sampled_from(list(Size)))
+def test_lines_lead_where_the_edges_do_and_touch_no_box(spec, mode, size):
     """Following the lines from a step finds exactly its successors; nothing is drawn over anything."""
-    layout = lay_out(spec, mode, tight=tight)
+    layout = lay_out(spec, mode, size)
     picture(layout)
     for box, after in zip(layout.boxes, successors(spec), strict=True):
         assert reached_from(layout, box) == {spec.nodes[number].name for number in bits(after)}
