@@ -18,11 +18,14 @@ from flux_tui.deletions import Deletions
 from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.sweep import Sweep, missing
 from flux_tui.feed.trace import TraceFeed, TraceNews
+from flux_tui.model import parse
 from flux_tui.model.definitions import Definitions, ModuleView
+from flux_tui.model.export import EXPORT, sources_of
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
 from flux_tui.model.runs import RunsModel
 from flux_tui.model.secrets import Secrets
+from flux_tui.model.source import embed
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
 from flux_tui.remembered import FILE, Remembered
@@ -101,8 +104,10 @@ class Desk(Verbs):
         self._spawn(self._follow_trace())
         if self._store is not None:
             self._spawn(self._follow_store(self._store))
-        if self._runners is not None and await self._runners.start():
-            self._spawn(self._runners.watch())
+        if self._runners is not None:
+            self._runners.pool.stop_before(self.breakpoints.steps)
+            if await self._runners.start():
+                self._spawn(self._runners.watch())
 
     async def stop(self) -> None:
         """Stop following, and end the runner; its runs stop at a step boundary and can be resumed.
@@ -177,7 +182,7 @@ class Desk(Verbs):
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""
         self._looked_at = run_id
-        self._spawn(self._open_run(run_id))
+        self._spawn(self._opened(run_id))
 
     def filter(self, chosen: Filter) -> None:
         """Show only the runs that match; the store is asked for older ones that do."""
@@ -236,6 +241,8 @@ class Desk(Verbs):
         self.forget(news.deleted)
         for event in news.events:
             self._open.take(event)
+            if self.trace_only and event.type == EXPORT:
+                self._take_export(event)
             if self.trace_only and event.type == EventType.WORKFLOW_START:
                 self._graphs[event.workflow_name] = event.graph
         self._count(news.rows)
@@ -243,6 +250,14 @@ class Desk(Verbs):
         if self.trace_only:
             self._define_from_trace()
         self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+
+    def _take_export(self, event: TraceEvent) -> None:
+        """Take the code that comes with an exported run; say what the file is."""
+        header = parse.meta(event)
+        for file, first, lines in sources_of(header):
+            embed(file, first, lines)
+        masked = "its secrets masked" if header.get("redacted") else "with its secrets"
+        self.become(note=f"an exported run, {masked} · read-only")
 
     def _define_from_trace(self) -> None:
         names = sorted({*self._graphs, *self.counts})
@@ -264,13 +279,18 @@ class Desk(Verbs):
     def _busy(self) -> bool:
         return self.runs.running > 0 or self.now() < self._busy_until
 
-    async def _open_run(self, run_id: str) -> None:
+    async def _opened(self, run_id: str) -> None:
+        await self.read(run_id)
+        self.tell(Change(runs=frozenset({run_id})))
+
+    async def read(self, run_id: str) -> RunView | None:
+        """Read what trace and store have of a run, and keep it open; ``None`` when there is nothing."""
         if run_id not in self._open or not self._open.events(run_id):
             async with self._turn:
                 self._open.open(run_id, await self._trace.events_of(run_id))
         if self._store is not None:
             self._open.put_stored(run_id, await self._store.run(run_id))
-        self.tell(Change(runs=frozenset({run_id})))
+        return self._open.view(run_id)
 
     # The store
 

@@ -18,7 +18,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     ``workflow`` is the one that ``r`` would run, ``definition`` the one that the run belongs to, as it
     is loaded now. ``repeatable`` says that an earlier input is known. ``copyable`` and ``source`` say
     whether there is anything to copy, or a file to open. ``moment`` is the number of the past moment that is
-    looked at, of so many ``moments``; ``no_past`` says why there is no way back.
+    looked at, of so many ``moments``; ``no_past`` says why there is no way back. ``searchable`` says that the
+    view that has the focus is one to search.
     """
 
     trace_only: bool = False
@@ -34,6 +35,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     moment: int | None = None
     moments: int = 0
     no_past: str | None = "select a run first"
+    searchable: bool = False
 
 
 Needs = Callable[[Situation], str | None]
@@ -77,6 +79,19 @@ def an_ended_run(now: Situation) -> str | None:
         return "the run is still running"
     if now.definition is None:
         return f"no module loaded here defines {now.run.workflow!r}"
+    return None
+
+
+def a_run(now: Situation) -> str | None:
+    """Say that no run is selected."""
+    return "select a run first" if now.run is None else None
+
+
+def a_definition(now: Situation) -> str | None:
+    """Say that the workflow of the run is not loaded."""
+    if (now.run is not None and now.definition is None) or now.trace_only:
+        name = "the workflow" if now.run is None else repr(now.run.workflow)
+        return f"no module loaded here defines {name}"
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from textual.binding import Binding
 
-from flux_tui.actions import keys, look, panes, program, runs, tabs, time
+from flux_tui.actions import find as finding, keys, look, panes, program, runs, share, tabs, time
 from flux_tui.actions.action import Action, Keymap
 from flux_tui.actions.keys import key_text, keys_of
 
@@ -30,7 +30,9 @@ __all__ = [
 
 ACTIONS: Final = (
     *runs.ACTIONS,
+    *finding.ACTIONS,
     *look.ACTIONS,
+    *share.ACTIONS,
     *time.ACTIONS,
     *tabs.ACTIONS,
     *panes.ACTIONS,
