@@ -1,0 +1,55 @@
+"""What is done to lines before they are written where colours, or any but ASCII characters, are unwanted."""
+
+from functools import lru_cache
+from typing import Final
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter, Monochrome, NoColor
+
+_DRAWN: Final = {
+    **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬┏┓┗┛┣┫┳┻╋┍┑┕┙┎┒┖┚┝┥┯┷┿", "+"),
+    **dict.fromkeys("─━═╌╍┄┅┈┉╴╶╸╺▁▔🬂🬭", "-"),
+    **dict.fromkeys("│┃║╎╏┆┇┊┋╵╷╹╻▌▐▏▕▎▍▊▉┠┨", "|"),
+    **dict.fromkeys("▲△↑", "^"),
+    **dict.fromkeys("▼▽↓▾", "v"),
+    **dict.fromkeys("▶▷▸▹→", ">"),
+    **dict.fromkeys("◀◁◂←", "<"),
+    **dict.fromkeys("█▇▆▅▄▃▂▀", "#"),
+    **dict.fromkeys("·•∙", "."),
+    **dict.fromkeys("●◉", "*"),
+    **dict.fromkeys("○◌◯", "o"),
+    "…": "~",
+    "✔": "v",
+    "✓": "v",
+    "✖": "x",
+    "✗": "x",
+    "⏎": "<",
+    "⋯": "~",
+}
+
+
+class PlainAscii(LineFilter):
+    """Writes frames, arrows and marks with ASCII characters; what else data has is left as it is."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments with their characters replaced, none of another width."""
+        del background
+        return [
+            segment
+            if segment.text.isascii()
+            else Segment(plain_text(segment.text), segment.style, segment.control)
+            for segment in segments
+        ]
+
+
+@lru_cache(maxsize=2048)
+def plain_text(text: str) -> str:
+    """Return a text with what is drawn, not written, as ASCII."""
+    return "".join(_DRAWN.get(each, each) if cell_len(each) == 1 else each for each in text)
+
+
+NO_COLOR: Final = NoColor()
+MONOCHROME: Final = Monochrome()
+ASCII: Final = PlainAscii()
