@@ -15,6 +15,7 @@ from flux_tui.cli.options import Db, Json, RunId, settings_with
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.terminal import look_of, width
 from flux_tui.cli.texts import listing_lines, run_lines, shown_path
+from flux_tui.model.secrets import Secrets
 
 
 def add_to(app: typer.Typer) -> None:
@@ -67,13 +68,22 @@ def list_runs(
         )
 
 
-def show(run: RunId, *, db: Db = None, as_json: Json = False) -> None:
-    """Show one run: its steps, its error, its input and data."""
+def show(
+    run: RunId,
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Show one run: its steps, its error, its input and data, with secrets masked."""
     settings = settings_with(db=db)
     look = look_of(sys.stdout, ascii_only=settings.ascii)
     state = run_of(settings, run)
+    secrets = None if reveal else Secrets(settings.redact)
     if as_json:
-        typer.echo(json.dumps(to_plain(state), indent=2, ensure_ascii=False))
+        plain = to_plain(state)
+        plain = plain if secrets is None else secrets.redact(plain)
+        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
-    for line in run_lines(state, look):
+    for line in run_lines(state, look, secrets):
         typer.echo(line)
