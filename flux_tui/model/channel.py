@@ -37,7 +37,7 @@ ROOMY_TRACKS = 6
 Flow = tuple[int, int]
 
 
-class End(Struct, frozen=True):
+class End(Struct, frozen=True, gc=False):
     """An end of a net: its row, and the steps on that side (sources or targets, as a bit set).
 
     ``link`` is a number that two ends share, one net's target and another's source, which meet

@@ -17,7 +17,7 @@ from flux_tui.model.run import GraphSpec
 SWEEPS = 6
 
 
-class Port(Struct, frozen=True):
+class Port(Struct, frozen=True, gc=False):
     """A place in a column: a step, or a passage (``node`` is ``None``) for lines to later columns.
 
     ``sources`` are the steps whose lines leave here, ``targets`` the steps that lines entering here
@@ -30,7 +30,7 @@ class Port(Struct, frozen=True):
     targets: int
 
 
-class Net(Struct, frozen=True):
+class Net(Struct, frozen=True, gc=False):
     """Lines from each of ``sources`` to each of ``targets``, ports of neighbouring columns."""
 
     sources: tuple[int, ...]

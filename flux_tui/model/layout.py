@@ -71,7 +71,7 @@ def _metrics(mode: Mode, size: Size) -> Metrics:
     return metrics
 
 
-class Box(Struct, frozen=True, kw_only=True):
+class Box(Struct, frozen=True, kw_only=True, gc=False):
     """The place of a step. ``label`` is its name as it is drawn; ``bracket`` joins branches in a list."""
 
     name: str
@@ -90,14 +90,14 @@ class Box(Struct, frozen=True, kw_only=True):
         return self.y + (1 if self.height > 1 else 0)
 
 
-class Edges(Struct, frozen=True):
+class Edges(Struct, frozen=True, gc=False):
     """Lines from each of ``sources`` to each of ``targets``, drawn as one."""
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
 
 
-class Stroke(Struct, frozen=True):
+class Stroke(Struct, frozen=True, gc=False):
     """A piece of a line: text on one row, and the numbers of the edges that it belongs to."""
 
     x: int
@@ -105,7 +105,7 @@ class Stroke(Struct, frozen=True):
     edges: tuple[int, ...]
 
 
-class Beside(Struct, frozen=True):
+class Beside(Struct, frozen=True, gc=False):
     """The steps that the arrow keys lead to, ``None`` where there is nothing that way."""
 
     left: str | None = None

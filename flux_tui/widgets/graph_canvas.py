@@ -21,8 +21,8 @@ from flux_tui.widgets.graph_styles import BOLD, LOUD, QUIET, Styles
 
 LIGHT, HEAVY = "╭─╮│╰╯", "┏━┓┃┗┛"
 PLAIN_LIGHT, PLAIN_HEAVY = "+-+|++", "#=####"
-PLAIN: Final = str.maketrans(f"─│╭╮╰╯┬┴├┤┼▶…▸◆●↩·↑↓━┃{BACK}{FORWARD}", "-|+++++++++>~>+*<.^v=#<>")
-BREAKPOINT, STOP, COMPENSATES = "●", "▶", "↩"
+PLAIN: Final = str.maketrans(f"─│╭╮╰╯┬┴├┤┼▶…▸◆●⏸↩·↑↓━┃{BACK}{FORWARD}", "-|+++++++++>~>+*=<.^v=#<>")
+BREAKPOINT, STOP, COMPENSATES = "●", "⏸", "↩"
 
 
 class Scene(Struct, kw_only=True):
