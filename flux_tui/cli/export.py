@@ -15,7 +15,7 @@ from flux_tui.cli.errors import UsageError
 from flux_tui.cli.lookup import run_of
 from flux_tui.cli.options import Db, RunId, Trace, settings_with
 from flux_tui.feed.store import StoreFeed
-from flux_tui.model.export import export_run
+from flux_tui.model.export import export_run, places
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
 from flux_tui.private_file import write_new
@@ -55,7 +55,7 @@ def export(
         raise UsageError(f"{path} exists; --force replaces it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    about = "with its secrets" if reveal else f"{made.masked} secrets masked"
+    about = "with its secrets" if reveal else f"secrets masked in {places(made.masked)}"
     typer.echo(f"{path}: {len(made.content):,} bytes, {about}. Open it with: flux-tui {path}", err=True)
 
 

@@ -9,6 +9,7 @@ from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui import at_hand, clipboard
 from flux_tui.flows.asking import Flow
 from flux_tui.model import parse
+from flux_tui.model.export import places
 from flux_tui.model.step_test import Origin, step_test
 from flux_tui.private_file import write_new
 from flux_tui.runner.discovery import module_name
@@ -92,7 +93,7 @@ async def export(screen: "MainScreen") -> None:
         text = f"{chosen.path}: {error.strerror or error}"
         tell(screen, text, title="The run was not exported", severity="error")
         return
-    secrets = "with its secrets" if chosen.reveal else f"{made.masked} secrets masked"
+    secrets = "with its secrets" if chosen.reveal else f"secrets masked in {places(made.masked)}"
     opens = f"flux-tui {chosen.path} opens it anywhere."
     tell(screen, f"{len(made.content):,} bytes, {secrets}. {opens}", title=f"Exported {chosen.path.name}")
 

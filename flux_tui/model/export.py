@@ -62,6 +62,11 @@ def export_run(
     return Export(name=f"{_plain(run.workflow)}-{run.id[:8]}{SUFFIX}", content=text.encode(), masked=masked)
 
 
+def places(count: int) -> str:
+    """Return a count of places where something was masked, in words."""
+    return "1 place" if count == 1 else f"{count:,} places" if count else "no place"
+
+
 def header_of(line: bytes) -> Mapping[str, Any] | None:
     """Return what the first line of an export says; ``None`` when the line begins no export."""
     try:

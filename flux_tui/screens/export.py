@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 from textual.getters import query_one
 from textual.widgets import Input, Static, Switch
 
-from flux_tui.model.export import Export
+from flux_tui.model.export import Export, places
 from flux_tui.screens.dialog import Dialog
 
 
@@ -66,8 +66,8 @@ class ExportScreen(Dialog[ExportChoice]):
     def _tell(self) -> str:
         problem = self._problem()
         masked = self._made.masked
-        count = "1 secret is" if masked == 1 else f"{masked} secrets are"
-        said = "Nothing is masked." if self._reveal.value else f"{count} masked."
+        found = f"Secrets are masked in {places(masked)}." if masked else "Nothing in it looks like a secret."
+        said = "Nothing is masked." if self._reveal.value else found
         size = f"{len(self._made.content):,} bytes. flux-tui FILE shows it read-only, on any machine."
         self._about.update(f"✖ {problem}" if problem else f"{said} {size}")
         self._about.set_class(bool(problem), "problem")

@@ -257,6 +257,32 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(shop):
     assert flux(shop, "runs", "show", "zzz").returncode == 2
 
 
+def test_secrets_are_shown_and_exported_on_purpose_only(shop):
+    """A run is exported to one file, which is not replaced by accident and opens as a trace."""
+    (shop / "login.py").write_text(
+        "from flux_engine import create_workflow\n"
+        "flow = create_workflow('login').step('in', lambda ctx: ctx.data.update(api_token='t0k3n'))\n",
+        encoding="utf-8",
+    )
+    assert flux(shop, "run", "login.py", "--run-id", "in-1").returncode == 0
+    assert "t0k3n" not in flux(shop, "runs", "show", "in-1").stdout
+    assert "t0k3n" not in flux(shop, "runs", "show", "in-1", "--json").stdout
+    assert "t0k3n" in flux(shop, "runs", "show", "in-1", "--reveal").stdout
+    done = flux(shop, "export", "in-1", "-o", "in.flux")
+    assert done.returncode == 0
+    assert "secrets masked in 3 places" in done.stderr
+    events = [json.loads(line) for line in (shop / "in.flux").read_text(encoding="utf-8").splitlines()]
+    assert [event["type"] for event in events][:2] == ["flux:export", "workflow:start"]
+    assert "t0k3n" not in (shop / "in.flux").read_text(encoding="utf-8")
+    again = flux(shop, "export", "in-1", "-o", "in.flux")
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert "t0k3n" in flux(shop, "export", "in-1", "--reveal", "-o", "-").stdout
+    assert flux(shop, "dev", "shop.txt").returncode == 2
+    (shop / "notes.txt").write_text("no trace\n", encoding="utf-8")
+    assert "neither a Python module nor a trace" in flux(shop, "dev", "notes.txt").stderr
+
+
 def test_retry_finds_the_workflow_in_the_project(shop):
     """Without a target the project's modules are searched for the run's workflow."""
     order(shop)
