@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from flux_tui import looks
 from flux_tui.needs import Situation
+from flux_tui.widgets.search_pane import searched_by
 from flux_tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def situation(screen: "MainScreen") -> Situation:
         source=place(screen) is not None,
         moment=now.moment,
         moments=screen.past.count,
+        runs=desk.runs.total,
         no_past=screen.past.problem(),
+        searchable=searched_by(screen.focused) is not None,
+        selected=now.step,
+        breakpoints=desk.breakpoints.count,
+        watched=view is not None and screen.saves.run_id == view.id,
     )
 
 

@@ -28,6 +28,7 @@ from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import embed
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
+from flux_tui.paging import Failures, Paging
 from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
 from flux_tui.settings import STANDARD_INPUT, Settings
@@ -46,8 +47,7 @@ BUSY_FOR = 2.0
 class Desk(Verbs):
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
-    ``older`` says that the store has more runs than were read; ``read_older`` gets some. ``loaded`` says
-    that what was there at the start has been read.
+    ``loaded`` says that what was there at the start has been read.
     """
 
     def __init__(
@@ -69,7 +69,6 @@ class Desk(Verbs):
         self.runs = RunsModel()
         self.counts: Counter[str] = Counter()
         self.state = DeskState(runner="off" if trace_only else "starting")
-        self.older = False
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
         self._listener: Callable[[Change], None] = lambda _: None
@@ -78,7 +77,6 @@ class Desk(Verbs):
         self._looked_at: str | None = None
         self._latest: dict[str, tuple[float, str]] = {}
         self._graphs: dict[str, Any] = {}
-        self._paged = False
         self._reading_older = False
         self._busy_until = 0.0
         self._look = asyncio.Event()
@@ -91,6 +89,8 @@ class Desk(Verbs):
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
         self._store = None if trace_only else StoreFeed(settings.db)
+        self._pages = Paging(self.runs)
+        self.failures = Failures(self.runs, self._store, self._take_older)
         self._runners = None if trace_only else Runners(settings, paths, self)
 
     # Life
@@ -189,13 +189,18 @@ class Desk(Verbs):
         if chosen == self.runs.filter:
             return
         self.runs.set_filter(chosen)
-        self._paged = False
+        self._pages.begin()
         if self._store is not None:
             self._spawn(self._read_page(self._store))
 
+    @property
+    def older(self) -> bool:
+        """Whether the store has more runs than were read."""
+        return self._pages.older
+
     def read_older(self) -> None:
         """Have the next page of older runs read, if the store has one."""
-        if self._store is not None and self.older and not self._reading_older:
+        if self._store is not None and self._pages.older and not self._reading_older:
             self._reading_older = True
             self._spawn(self._read_older(self._store))
 
@@ -316,8 +321,8 @@ class Desk(Verbs):
         rows = await store.page(chosen)
         if not chosen and store.exists and store.problem is None:
             self.forget(missing(self.runs, rows, before=None, is_last=len(rows) < PAGE))
-        if not self._paged:
-            self._paged, self.older = True, len(rows) == PAGE
+        if chosen is self.runs.filter:
+            self._pages.top(rows)
         self._count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
@@ -325,6 +330,8 @@ class Desk(Verbs):
             changed.add(run_id)
         if changed:
             self.tell(Change(runs=frozenset(changed)))
+        if self._pages.wanting:
+            self.read_older()
 
     async def _sweep_on(self, store: StoreFeed) -> None:
         """Look at one more page for what has changed in it, and what was deleted by others."""
@@ -338,14 +345,11 @@ class Desk(Verbs):
     async def _read_older(self, store: StoreFeed) -> None:
         try:
             async with self._paging:
-                await self._take_older(store)
+                await self._pages.read(store, self._take_older)
         finally:
             self._reading_older = False
 
-    async def _take_older(self, store: StoreFeed) -> None:
-        chosen, last = self.runs.filter, self.runs.row(len(self.runs) - 1) if len(self.runs) else None
-        rows = await store.page(chosen, before=last)
-        self.older = len(rows) == PAGE
+    def _take_older(self, rows: Sequence[RunRowView]) -> None:
         self._count(rows)
         if self.runs.merge_store(rows):
             self.tell(Change())

@@ -11,6 +11,7 @@ from flux_tui import actions
 from flux_tui.needs import Situation
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.edit_data import EditDataScreen
+from flux_tui.screens.edit_stop import EditStopScreen
 from flux_tui.screens.help import HelpEntry
 from flux_tui.screens.retry import RetryScreen
 from flux_tui.screens.signal import SignalScreen
@@ -36,6 +37,7 @@ PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
 DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
     ("In the form of a run", TriggerScreen),
     ("In the data to edit", EditDataScreen),
+    ("In the data of a paused run", EditStopScreen),
     ("In the signal to send", SignalScreen),
     ("In the plan of a retry", RetryScreen),
     ("In a question", ConfirmScreen),

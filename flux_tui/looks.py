@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.model.attempts import failed_attempts
+from flux_tui.model.breakpoints import stops_of
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
 from flux_tui.model.masked import masked_attempts
@@ -165,12 +166,13 @@ def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
         Hint(
             action=action.id,
             key=actions.key_text(keys[0]),
-            label=action.label,
+            label=action.label if action.label_now is None else action.label_now(situation),
             reason=action.needs(situation),
             pinned=action.id in actions.PINNED,
         )
         for action in actions.offered(read_only=desk.read_only)
         if action.in_footer and (keys := actions.keys_of(action, desk.settings.keymap))
+        if not action.only_now or action.needs(situation) is None
     )
 
 
@@ -212,6 +214,8 @@ def _status(desk: "Desk", view: RunView) -> str:
     words = f"{status_glyph(view.status, ascii=desk.settings.ascii)} {status_word(view.status)}"
     if view.status == "suspended" and (waiting := next(iter(view.waits), None)) is not None:
         return f"{words}, {waiting_text(waiting)}"
+    if view.status == "paused" and (stops := stops_of(view)):
+        return f"{words} before {', '.join(map(printable, stops))}"
     at = view.failed_step or (view.running_step if view.status != "completed" else None)
     return words if at is None else f"{words} at {printable(at.name)}"
 

@@ -8,7 +8,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from flux_tui.model.breakpoints import stops_of
 from flux_tui.model.run import DefinitionView, RunView, StepView
+from flux_tui.model.saves import ENDED
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -18,8 +20,9 @@ class Situation(Struct, frozen=True, kw_only=True):
     ``workflow`` is the one that ``r`` would run, ``definition`` the one that the run belongs to, as it
     is loaded now. ``repeatable`` says that an earlier input is known. ``copyable`` and ``source`` say
     whether there is anything to copy, or a file to open. ``moment`` is the number of the past moment that is
-    looked at, of so many ``moments``; ``no_past`` says why there is no way back. ``searchable`` says that the
-    view that has the focus is one to search.
+    looked at, of so many ``moments``; there are so many ``runs``; ``no_past`` says why there is no way back. ``searchable`` says that the
+    view that has the focus is one to search. ``selected`` is the name of the selected step, also where there
+    is no run; ``breakpoints`` is how many there are; ``watched`` says that the run is retried on save.
     """
 
     trace_only: bool = False
@@ -34,8 +37,12 @@ class Situation(Struct, frozen=True, kw_only=True):
     source: bool = False
     moment: int | None = None
     moments: int = 0
+    runs: int = 0
     no_past: str | None = "select a run first"
     searchable: bool = False
+    selected: str | None = None
+    breakpoints: int = 0
+    watched: bool = False
 
 
 Needs = Callable[[Situation], str | None]
@@ -101,6 +108,49 @@ def a_tried_step(now: Situation) -> str | None:
         return "select a step first"
     if now.step.status == "pending":
         return f"step {now.step.name!r} has not run yet: select one that has"
+    return None
+
+
+def a_step_to_edit(now: Situation) -> str | None:
+    """Say why there is no data to edit: neither was the step tried, nor does a paused run stand before it."""
+    if now.step is not None and now.step.name in stops_of(now.run):
+        return None
+    return a_tried_step(now)
+
+
+def a_paused_run(now: Situation) -> str | None:
+    """Say why the run cannot go step by step."""
+    if now.moment is not None:
+        return PAST
+    if now.run is None:
+        return "select a run first"
+    if now.run.status != "paused":
+        return f"the run is {now.run.status}: only a paused run goes step by step; b sets a breakpoint"
+    if now.definition is None:
+        return f"no module loaded here defines {now.run.workflow!r}"
+    return None
+
+
+def a_selected_step(now: Situation) -> str | None:
+    """Say that no step of a workflow is selected."""
+    return "select a step first" if now.selected is None or now.workflow is None else None
+
+
+def any_breakpoint(now: Situation) -> str | None:
+    """Say that there are no breakpoints."""
+    return None if now.breakpoints else "there are no breakpoints: select a step and press b"
+
+
+def a_run_to_watch(now: Situation) -> str | None:
+    """Say why the run cannot be retried on save."""
+    if now.watched:
+        return None
+    if now.run is None:
+        return "select a run first"
+    if now.run.status in ENDED:
+        return f"the run is {now.run.status}: there is nothing to retry; t retries a step"
+    if now.definition is None:
+        return f"no module loaded here defines {now.run.workflow!r}"
     return None
 
 
@@ -207,6 +257,13 @@ def a_later_moment(now: Situation) -> str | None:
     if now.moment is None:
         return "this is the present: go back first"
     return "this is the latest moment; esc returns to the present" if now.moment >= now.moments else None
+
+
+def another_run(now: Situation) -> str | None:
+    """Say that there is nothing to compare."""
+    if now.run is None:
+        return "select a run first"
+    return None if now.runs > 1 else "there is no other run to compare with yet"
 
 
 def a_moment(now: Situation) -> str | None:

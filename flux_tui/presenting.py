@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.content import Content
 
 from flux_tui import looks
+from flux_tui.model.breakpoints import breakpoints_text
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.timeline_view import TimelineView
 
@@ -73,6 +75,10 @@ class Presenter:
         spec = view.graph if view is not None else None if definition is None else definition.graph
         self.screen.graph.spec, self.screen.graph.run, self.screen.graph.selected = spec, view, now.step
         self._show_graph_title()
+        self.screen.graph.breakpoints = desk.breakpoints.of(now.workflow)
+        self.screen.graph_pane.show_subtitle(
+            breakpoints_text(self.screen.graph.breakpoints, definition, plain=desk.settings.ascii)
+        )
         self.screen.details.open_tab(now.tab)
         step = None if view is None or now.step is None else view.step(now.step)
         node = looks.node_of(now, view, definition)
@@ -86,7 +92,7 @@ class Presenter:
             self.screen.clock.resume() if moving else self.screen.clock.pause()
 
     def _show_header(self) -> None:
-        self.screen.header.headline = looks.headline(self.screen.desk)
+        self.screen.header.headline = replace(looks.headline(self.screen.desk), watch=self.screen.saves.forms)
         text = self.screen.desk.state.store_problem or ""
         self.screen.banner.update(Content(text))
         self.screen.banner.set_class(bool(text), "-shown")

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flux_tui.model.breakpoints import stops_of
 from flux_tui.model.run import GraphSpec, RunView, StepView
 
 ERROR, DATA, TIMELINE = "error", "data", "timeline"
@@ -96,6 +97,11 @@ def started(now: Selection, run_id: str, workflow: str) -> Selection:
     )
 
 
+def to_failure(now: Selection) -> Selection:
+    """Return the selection on the way to a failure: its error is what is shown, whatever tab was picked."""
+    return replace(now, tab=ERROR, tab_chosen=False, followed=None, moment=None)
+
+
 def at_moment(now: Selection, number: int, step: str | None) -> Selection:
     """Return the selection after the user went to a past moment of the run, in which ``step`` moved."""
     return replace(now, moment=number, step=step or now.step, followed=None)
@@ -136,7 +142,11 @@ def _fitting_tab(view: RunView, tab: str) -> str:
 
 
 def step_of_interest(view: RunView) -> StepView | None:
-    """Return the step to look at first: the running one, else the failed one, else the last that was done."""
+    """Return the step to look at first.
+
+    The running one, else the failed one, the one that a paused run stands before, or the last that was done.
+    """
     done = [step for step in view.steps if step.status not in ("pending", "skipped")]
     last = max(done, key=lambda step: (step.started_at or 0.0, step.index), default=None)
-    return view.running_step or view.failed_step or last or next(iter(view.steps), None)
+    stop = next((view.step(name) for name in stops_of(view)), None)
+    return view.running_step or view.failed_step or stop or last or next(iter(view.steps), None)

@@ -1,7 +1,9 @@
 """The verbs of the desk: what changes runs. Each asks the runner, and has trace and store watched."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import convert
@@ -9,6 +11,7 @@ from msgspec import convert
 from flux_engine.execution import RetryPlan
 from flux_engine.replay_report import ReplayReport
 from flux_tui.inputs import Inputs
+from flux_tui.model.breakpoints import Breakpoints, breakpoints_of
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
 from flux_tui.news import Change
@@ -21,10 +24,18 @@ from flux_tui.runners import Runners
 
 
 class Verbs(ABC):
-    """What can be asked of a runner. All verbs raise ``RunnerRefused`` for what cannot be done."""
+    """What can be asked of a runner. All verbs raise ``RunnerRefused`` for what cannot be done.
+
+    ``loads`` counts the loads after a save by workflow, ``sending`` the requests under way that send a run
+    on, and ``sent_with`` has the number of the load with which a run was sent on last.
+    """
 
     def __init__(self, remembered: Remembered, secrets: Secrets) -> None:
         self.remembered = remembered
+        self.breakpoints = breakpoints_of(remembered.get("breakpoints", dict[str, list[str]]))
+        self.loads: Counter[str] = Counter()
+        self.sending: Counter[str] = Counter()
+        self.sent_with: dict[str, int] = {}
         self._inputs = Inputs(remembered, secrets)
         self._runners: Runners | None = None
 
@@ -66,28 +77,52 @@ class Verbs(ABC):
         scope: Scope = "downstream",
         data: dict[str, Any] | None = None,
         keep_commits: bool = False,
+        stepping: bool = False,
         allow_changed: bool = False,
     ) -> str:
         """Retry a run from a step; return its id when it moves again."""
         self.stay_busy()
-        run_id = await self._pool.retry(
-            run.workflow,
-            run.id,
-            step,
-            scope=scope,
-            data=data,
-            keep_commits=keep_commits,
-            allow_changed=allow_changed,
-        )
+        with self._sending(run):
+            run_id = await self._pool.retry(
+                run.workflow,
+                run.id,
+                step,
+                scope=scope,
+                data=data,
+                keep_commits=keep_commits,
+                stepping=stepping,
+                allow_changed=allow_changed,
+            )
         self._begun(run_id)
         return run_id
 
-    async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
-        """Go on with an interrupted or paused run; return its id when it moves again."""
+    async def resume(
+        self,
+        run: RunView,
+        *,
+        data: dict[str, Any] | None = None,
+        stepping: bool = False,
+        allow_changed: bool = False,
+    ) -> str:
+        """Go on with an interrupted or paused run; return its id when it moves again.
+
+        ``data`` is merged over what its next step finds; ``stepping`` stops it again behind that step.
+        """
         self.stay_busy()
-        run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
+        with self._sending(run):
+            run_id = await self._pool.resume(
+                run.workflow, run.id, data=data, stepping=stepping, allow_changed=allow_changed
+            )
         self._begun(run_id)
         return run_id
+
+    def stop_before(self, breakpoints: Breakpoints) -> None:
+        """Have these breakpoints from now on, and remember them."""
+        self.breakpoints = breakpoints
+        self.remembered.put("breakpoints", breakpoints.listed())
+        if self._runners is not None:
+            self._runners.pool.stop_before(breakpoints.steps)
+        self.tell(Change())
 
     async def signal(self, run: RunView, name: str, payload: Any) -> str:
         """Send a signal that a run waits for; return its id when it has been delivered."""
@@ -126,6 +161,16 @@ class Verbs(ABC):
         """End the runner, whatever it does, and start another one."""
         self.become(runner="starting", note="restarting the runner…", death="", blocked=None)
         await self._pool.restart()
+
+    @contextmanager
+    def _sending(self, run: RunView) -> Iterator[None]:
+        """Note that a run is being sent on, and with which load of its workflow it was."""
+        self.sending[run.id] += 1
+        try:
+            yield
+            self.sent_with[run.id] = self.loads[run.workflow]
+        finally:
+            self.sending[run.id] -= 1
 
     @property
     def _pool(self) -> RunnerPool:

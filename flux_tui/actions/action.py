@@ -1,10 +1,10 @@
 """What an action is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from flux_tui.needs import Needs
+from flux_tui.needs import Needs, Situation
 
 Keymap = Mapping[str, str]
 """Keys by the id of what they do, as the user bound them; several are separated by commas."""
@@ -14,7 +14,9 @@ class Action(Struct, frozen=True, kw_only=True):
     """One thing to do. ``keys`` are Textual's key names; ``label`` is for the footer, ``title`` the palette.
 
     ``writes`` marks what ``--read-only`` takes away. ``transient`` marks moves that need no place in the
-    command palette.
+    command palette. ``label_now`` gives the label where it depends on the situation. ``only_now``
+    keeps it out of the footer while it cannot be done. ``first`` has its key go before those of the part that
+    has the focus, whenever it can be done.
     """
 
     id: str
@@ -25,5 +27,8 @@ class Action(Struct, frozen=True, kw_only=True):
     group: str
     needs: Needs
     in_footer: bool = False
+    label_now: Callable[[Situation], str] | None = None
+    only_now: bool = False
+    first: bool = False
     writes: bool = False
     transient: bool = False

@@ -33,7 +33,7 @@ def bindings(actions: Iterable[Action]) -> list[Binding]:
             id=action.id,
             tooltip=action.description,
             show=action.in_footer,
-            priority=action.id == "palette",
+            priority=action.first or action.id == "palette",
         )
         for action in actions
         if action.keys

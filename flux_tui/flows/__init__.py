@@ -6,7 +6,7 @@ module here has the flows of one group of actions.
 
 from typing import TYPE_CHECKING, Final
 
-from flux_tui.flows import control, find, look, panes, program, runs, share, time
+from flux_tui.flows import control, debug, find, look, panes, program, runs, share, time
 from flux_tui.flows.asking import Flow
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FLOWS: Final[dict[str, Flow]] = {
     **runs.FLOWS,
     **control.FLOWS,
+    **debug.FLOWS,
     **find.FLOWS,
     **look.FLOWS,
     **share.FLOWS,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flux_tui.flows.asking import CHANGED, Flow, answered, send_on, tell_refused
+from flux_tui.flows.debug import edit_stop
+from flux_tui.model.breakpoints import stops_of
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Scope
 from flux_tui.screens.edit_data import EditDataScreen
@@ -69,6 +71,9 @@ async def edit_and_retry(screen: "MainScreen") -> None:
     """Let the user change the data before the selected step, then retry from it."""
     view, step = screen.run_view, screen.selection.step
     if view is None or step is None:
+        return
+    if step in stops_of(view):
+        await edit_stop(screen, view, step)
         return
     dialog = EditDataScreen(f"Data before {step}", view.data_before(step), screen.desk.secrets)
     data = await screen.app.push_screen_wait(dialog)

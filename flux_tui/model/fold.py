@@ -360,9 +360,10 @@ def _suspended_run(view: RunView, _event: TraceEvent) -> RunView:
 
 def _paused_run(view: RunView, event: TraceEvent) -> RunView:
     """The engine lets a run go in the middle with the same event, and says so."""
-    return (
-        interrupted(view) if parse.meta(event).get("interrupted") is True else replace(view, status="paused")
-    )
+    said = parse.meta(event)
+    if said.get("interrupted") is True:
+        return interrupted(view)
+    return replace(view, status="paused", before=parse.names(said.get("before")))
 
 
 def _signalled_run(view: RunView, event: TraceEvent) -> RunView:

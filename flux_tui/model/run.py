@@ -94,7 +94,6 @@ class RunView(Struct, frozen=True, kw_only=True):
     """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``.
 
     ``before`` are the steps whose breakpoints have stopped a run that is paused.
-
     ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
     of the latest news. ``passes`` are the times of all retries, where only the store knows them.

@@ -120,6 +120,11 @@ class RunnerPool(Requests):
         return tuple(run_id for member in self._members.values() for run_id in member.in_hand)
 
     @property
+    def is_outdated(self) -> bool:
+        """Whether the modules were asked to be loaded anew while they were being loaded."""
+        return self._wanted.is_set()
+
+    @property
     def is_loading(self) -> bool:
         """Whether the modules are being loaded."""
         return not self._settled.is_set()

@@ -279,10 +279,9 @@ class RunnerService:
 
     def _pace(self, request: Moving) -> AbstractContextManager[None]:
         """Have the run stop behind its next steps while it is moved, if that is asked for."""
-        stepping = isinstance(request, Resume | Retry) and request.stepping
-        if not stepping or request.run_id in self._moving:
-            return nullcontext()
-        return self._stops.stepping(request.run_id)
+        if isinstance(request, Resume | Retry) and request.stepping and request.run_id not in self._moving:
+            return self._stops.stepping(request.run_id)
+        return nullcontext()
 
     def _verb(self, workflow: Workflow, request: Moving) -> Awaitable[Any]:
         match request:

@@ -15,7 +15,7 @@ from textual.widgets import Static, TextArea
 
 from flux_tui.model.json_text import JsonProblem, read_json, tagged, write_json
 from flux_tui.model.secrets import MASK, Secrets
-from flux_tui.screens.dialog import Dialog
+from flux_tui.screens.dialog import Dialog, Keys
 
 
 class Edit(Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ class EditDataScreen(Dialog[dict[str, Any]]):
         Binding("ctrl+r", "reveal", "Show secrets", id="edit.reveal", show=False, priority=True),
         Binding("escape", "leave", "Cancel", id="edit.cancel", show=False, priority=True),
     ]
-    TITLE_KEYS = (("ctrl+s", "retry with this"), ("ctrl+e", "editor"), ("esc", "cancel"))
+    TITLE_KEYS: ClassVar[Keys] = (("ctrl+s", "retry with this"), ("ctrl+e", "editor"), ("esc", "cancel"))
 
     _text = query_one("#json", TextArea)
     _state = query_one("#state", Static)

@@ -15,7 +15,7 @@ from textual.getters import query_one
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Static
+from textual.widgets import Input, Static, TextArea
 
 from flux_tui import actions, at_hand, flows, gone, looks, selection
 from flux_tui.desk import Desk
@@ -26,6 +26,7 @@ from flux_tui.news import Change
 from flux_tui.panes import Shares, shares_from
 from flux_tui.past import Past
 from flux_tui.presenting import Presenter
+from flux_tui.retry_on_save import RetryOnSave
 from flux_tui.selection import Selection
 from flux_tui.widgets.details import Details, TabBar, focus_into
 from flux_tui.widgets.error_view import ErrorView
@@ -85,6 +86,7 @@ class MainScreen(Screen[None]):
         self.selection = Selection()
         self.clock: Timer | None = None
         self.past: Past = Past(self)
+        self.saves = RetryOnSave(self)
         self._presenter = Presenter(self)
 
     # Layout
@@ -145,6 +147,7 @@ class MainScreen(Screen[None]):
                 self.selection = selection.with_news(self.selection, view)
         gone.leave(self, change.gone)
         self._adopt()
+        self.saves.look()
         self.show()
 
     def _adopt(self) -> None:
@@ -331,6 +334,13 @@ class MainScreen(Screen[None]):
     def situation(self) -> Situation:
         """Return what actions have to look at."""
         return at_hand.situation(self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of actions that go first to the part with the focus while they cannot be done."""
+        chosen = actions.find(str(parameters[0])) if action == "do" and parameters else None
+        if chosen is None or not chosen.first:
+            return super().check_action(action, parameters)
+        return not isinstance(self.focused, Input | TextArea) and chosen.needs(self.situation()) is None
 
     def action_do(self, action_id: str) -> None:
         """Do what the action of this id is about, or say why that cannot be done now."""
