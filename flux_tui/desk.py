@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from flux_engine.storage.base import RunQuery
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.deletions import Deletions
 from flux_tui.feed.store import PAGE, StoreFeed
@@ -287,6 +288,10 @@ class Desk(Verbs):
     async def _opened(self, run_id: str) -> None:
         await self.read(run_id)
         self.tell(Change(runs=frozenset({run_id})))
+
+    async def stored(self, query: RunQuery) -> list[RunRowView]:
+        """Return the runs of the store that a query asks for."""
+        return [] if self._store is None else await self._store.page(query)
 
     async def read(self, run_id: str) -> RunView | None:
         """Read what trace and store have of a run, and keep it open; ``None`` when there is nothing."""

@@ -9,10 +9,12 @@ from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.needs import Situation
+from flux_tui.screens.compare import CompareScreen
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.edit_stop import EditStopScreen
 from flux_tui.screens.help import HelpEntry
+from flux_tui.screens.pick_run import PickRunScreen
 from flux_tui.screens.retry import RetryScreen
 from flux_tui.screens.signal import SignalScreen
 from flux_tui.screens.trigger import TriggerScreen
@@ -35,6 +37,8 @@ PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
 )
 
 DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
+    ("In the comparison of two runs", CompareScreen),
+    ("In the list of runs to compare with", PickRunScreen),
     ("In the form of a run", TriggerScreen),
     ("In the data to edit", EditDataScreen),
     ("In the data of a paused run", EditStopScreen),

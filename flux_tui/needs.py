@@ -20,9 +20,10 @@ class Situation(Struct, frozen=True, kw_only=True):
     ``workflow`` is the one that ``r`` would run, ``definition`` the one that the run belongs to, as it
     is loaded now. ``repeatable`` says that an earlier input is known. ``copyable`` and ``source`` say
     whether there is anything to copy, or a file to open. ``moment`` is the number of the past moment that is
-    looked at, of so many ``moments``; there are so many ``runs``; ``no_past`` says why there is no way back. ``searchable`` says that the
-    view that has the focus is one to search. ``selected`` is the name of the selected step, also where there
-    is no run; ``breakpoints`` is how many there are; ``watched`` says that the run is retried on save.
+    looked at, of so many ``moments``; there are so many ``runs``; ``no_past`` says why there is no way back.
+    ``searchable`` says that the view that has the focus is one to search. ``selected`` is the name of the
+    selected step, also where there is no run; ``breakpoints`` is how many there are; ``watched`` says
+    that the run is retried on save.
     """
 
     trace_only: bool = False

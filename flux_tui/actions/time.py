@@ -52,4 +52,14 @@ ACTIONS: Final = (
         group="Time",
         needs=needs.a_moment,
     ),
+    Action(
+        id="compare",
+        keys=("equals_sign",),
+        label="compare",
+        title="Compare with another run…",
+        description="Set the run beside the last one that completed, step by step",
+        group="Time",
+        needs=needs.another_run,
+        in_footer=True,
+    ),
 )

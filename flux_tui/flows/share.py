@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 async def copy(screen: "MainScreen") -> None:
     """Copy what the cursor is on."""
-    await _to_clipboard(screen, at_hand.text_to_copy(screen))
+    await to_clipboard(screen, at_hand.text_to_copy(screen))
 
 
 async def copy_whole(screen: "MainScreen") -> None:
     """Copy all of what is looked at."""
-    await _to_clipboard(screen, whole_text(screen))
+    await to_clipboard(screen, whole_text(screen))
 
 
 async def copy_test(screen: "MainScreen") -> None:
@@ -42,7 +42,7 @@ async def copy_test(screen: "MainScreen") -> None:
     origin = Origin(module=module_name(path).name, variable=definition.variable, file=path.name)
     signals = _signals(screen.desk.events_of(view.id), step.name)
     text = step_test(view, step, origin, signals, screen.desk.secrets)
-    await _to_clipboard(screen, text, f"A test of {step.name}")
+    await to_clipboard(screen, text, f"A test of {step.name}")
 
 
 def _signals(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
@@ -52,7 +52,9 @@ def _signals(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
     return {name: payload for name, payload in named if isinstance(name, str)}
 
 
-async def _to_clipboard(screen: "MainScreen", text: str | None, what: str = "Copied") -> None:
+async def to_clipboard(screen: "MainScreen", text: str | None, what: str = "Copied") -> None:
+    """Copy a text, and tell how."""
+    """Copy a text, and tell by which way; ``what`` says what it is."""
     if text is None:
         return
     screen.app.copy_to_clipboard(text)

@@ -64,6 +64,10 @@ class RunsModel:
         """Return the rows from ``start`` up to but not including ``stop``, as far as there are any."""
         return [self.row(index) for index in range(max(start, 0), min(stop, len(self._shown)))]
 
+    def known(self) -> list[RunRowView]:
+        """Return the rows of all runs that are known, shown or not, newest first."""
+        return [self._rows[run_id] for _, run_id in reversed(self._order)]
+
     def get(self, run_id: str) -> RunRowView | None:
         """Return the row of a run, shown or not; ``None`` when the run is not known."""
         return self._rows.get(run_id)
@@ -81,6 +85,10 @@ class RunsModel:
         at = bisect_left(self._shown, key)
         found = at < len(self._shown) and self._shown[at] == key
         return len(self._shown) - 1 - at if found else None
+
+    def place_below(self, row: RunRowView) -> int:
+        """Return where in the list the runs begin that are older than this one, shown or not."""
+        return len(self._shown) - bisect_left(self._shown, (row.started_at, row.id))
 
     def merge_trace(self, rows: Iterable[RunRowView]) -> bool:
         """Take over what the trace tells of runs; return whether a row changed."""

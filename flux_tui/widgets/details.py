@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from flux_tui.selection import DATA, TABS
 from flux_tui.widgets import tones
-from flux_tui.widgets.pane import Pane
+from flux_tui.widgets.search_pane import SearchLine, SearchPane
 
 GAP = 2
 
@@ -57,8 +57,10 @@ class TabBar(Widget):
             x += cell_len(name) + GAP
 
 
-class Details(Pane):
+class Details(SearchPane):
     """The tab bar and the view of the open tab."""
+
+    DEFAULT_CSS = "Details > ContentSwitcher { height: 1fr; }"
 
     def __init__(self, views: Mapping[str, Widget], *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -70,6 +72,7 @@ class Details(Pane):
         """Yield the bar and the views."""
         yield TabBar()
         yield ContentSwitcher(*self.views.values(), initial=f"tab-{DATA}")
+        yield SearchLine()
 
     @property
     def tab(self) -> str:
@@ -83,6 +86,7 @@ class Details(Pane):
         held = self.views[self.tab].has_focus_within or self.views[self.tab].has_focus
         self.query_one(TabBar).active = tab
         self.query_one(ContentSwitcher).current = f"tab-{tab}"
+        self.show_search_of(self.views[tab])
         if held:
             self.focus_view()
 
