@@ -53,8 +53,7 @@ def _signals(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
 
 
 async def to_clipboard(screen: "MainScreen", text: str | None, what: str = "Copied") -> None:
-    """Copy a text, and tell how."""
-    """Copy a text, and tell by which way; ``what`` says what it is."""
+    """Copy a text, and tell how; ``what`` says what it is."""
     if text is None:
         return
     screen.app.copy_to_clipboard(text)
