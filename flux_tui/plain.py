@@ -5,8 +5,10 @@ from typing import Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter, Monochrome, NoColor
+from textual.strip import Strip
 
 _DRAWN: Final = {
     **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬┏┓┗┛┣┫┳┻╋┍┑┕┙┎┒┖┚┝┥┯┷┿", "+"),
@@ -48,6 +50,14 @@ class PlainAscii(LineFilter):
 def plain_text(text: str) -> str:
     """Return a text with what is drawn, not written, as ASCII."""
     return "".join(_DRAWN.get(each, each) if cell_len(each) == 1 else each for each in text)
+
+
+def reversed_strip(strip: Strip) -> Strip:
+    """Return a line as it looks under a cursor where no ground can be tinted: in reverse, in one colour."""
+    return Strip(
+        Segment(text, Style(reverse=True, bold=style is not None and bool(style.bold)))
+        for text, style, _ in strip
+    )
 
 
 NO_COLOR: Final = NoColor()

@@ -109,6 +109,8 @@ FLUX_16 = Theme(
     warning="ansi_bright_yellow",
     error="ansi_bright_red",
     variables={
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_bright_white",
         "surface": "ansi_black",
         "panel": "ansi_black",
         "boost": "ansi_black",

@@ -88,7 +88,7 @@ def make_style(name: str, known: Callable[[str], Style]) -> Style:
 
 def _toward_background(style: Style) -> Style:
     """Return a colour as a border has it: nearer to the background, so that the text stands out."""
-    if style.color is None or style.bgcolor is None:
+    if style.color is None or style.bgcolor is None or style.color.triplet is None:
         return style
     front, back = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
     return style + Style(color=front.blend(back, BORDER_BLEND).rich_color)
