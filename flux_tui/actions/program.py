@@ -42,7 +42,7 @@ ACTIONS: Final = (
         keys=(),
         label="theme",
         title="Change theme…",
-        description="Try another theme; `theme` in the settings keeps it",
+        description="Try the themes; the chosen one stays for later sessions",
         group="Program",
         needs=needs.nothing,
     ),

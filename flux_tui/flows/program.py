@@ -6,6 +6,8 @@ from flux_tui import key_help
 from flux_tui.flows.asking import Flow
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.help import HelpScreen
+from flux_tui.screens.theme import ThemeScreen
+from flux_tui.telling import tell
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
@@ -21,6 +23,19 @@ async def restart(screen: "MainScreen") -> None:
     """End the runner and start another one, after asking when that interrupts runs."""
     if await _may_interrupt(screen, "Restart the runner?", "Restart"):
         await screen.desk.restart()
+
+
+async def pick_theme(screen: "MainScreen") -> None:
+    """Try themes; keep the one that is chosen for later sessions."""
+    app, before = screen.app, screen.app.theme
+    chosen = await app.push_screen_wait(ThemeScreen(list(app.available_themes), before))
+    app.theme = chosen or before
+    if chosen is None:
+        return
+    screen.desk.remembered.put("theme", chosen)
+    configured = screen.desk.settings.theme
+    if configured not in (None, chosen):
+        tell(screen, f"the settings say {configured}, which comes back with the next start", title="Theme")
 
 
 async def quit_flux(screen: "MainScreen") -> None:
@@ -45,6 +60,6 @@ FLOWS: Final[dict[str, Flow]] = {
     "back": lambda screen: screen.step_back(),
     "help": _help,
     "palette": lambda screen: screen.app.action_command_palette(),
-    "theme": lambda screen: screen.app.search_themes(),
+    "theme": pick_theme,
     "quit": quit_flux,
 }

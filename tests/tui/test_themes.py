@@ -15,6 +15,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 from flux_tui.app import FluxApp
 from flux_tui.plain import plain_text
 from flux_tui.remembered import Remembered
+from flux_tui.screens.main import MainScreen
 from flux_tui.themes import FLUX_16, FLUX_DARK, FLUX_LIGHT, QUIET, TEXT, chosen, contrast, with_contrast
 
 OURS = [FLUX_DARK, FLUX_LIGHT]
@@ -70,7 +71,7 @@ def test_text_can_be_read_under_the_cursor_and_on_banners(theme: Theme) -> None:
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("theme", OURS, ids=lambda theme: theme.name)
 def test_states_differ_for_eyes_that_mix_up_red_and_green(theme: Theme, sight: str) -> None:
-    """Whatever two states lie side by side, their colours are far apart; glyph and word differ in any case."""
+    """The colours of any two states are far apart; glyph and word differ in any case."""
     names = ("text-success", "text-warning", "text-error", "text-accent", "text-muted")
     seen = {name: lab(Color.parse(value), sight) for name, value in zip(names, of(theme, names), strict=True)}
     for one, other in combinations(names, 2):
@@ -151,7 +152,7 @@ async def test_sixteen_colours_are_enough() -> None:
 
 
 async def test_no_colour_is_written_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With NO_COLOR the cursor is in reverse, the selected step has another frame, and nothing is coloured."""
+    """With NO_COLOR the cursor is in reverse and the selected step framed in another way: no colours."""
     monkeypatch.setenv("NO_COLOR", "1")
     segments = await written(FluxApp(FakeDesk()), "2")
     styles = [segment.style for segment in segments if segment.style]
@@ -188,7 +189,7 @@ def test_every_text_style_of_the_program_names_a_colour_of_the_theme() -> None:
     found = [
         f"{path.name}: {match}"
         for path in [*root.rglob("*.py"), *root.rglob("*.tcss")]
-        if path.name not in ("themes.py",)
+        if path.name != "themes.py"
         for match in re.findall(r"(?:color|background): *(#[0-9a-f]{3,6}|rgb\([^)]*\))", path.read_text())
     ]
     assert found == []
@@ -203,3 +204,27 @@ async def test_the_theme_that_was_picked_is_there_in_the_next_session(tmp_path: 
     desk = FakeDesk(settings={"theme": "dracula"})
     desk.remembered = Remembered(tmp_path / "dashboard.json")
     assert FluxApp(desk).theme == "dracula"
+
+
+async def test_a_theme_is_tried_while_it_is_chosen(tmp_path: Path) -> None:
+    """The one under the cursor is on at once; esc puts the first one back, enter keeps another."""
+    (tmp_path / "dashboard.json").touch()
+    desk = FakeDesk()
+    desk.remembered = Remembered(tmp_path / "dashboard.json")
+    app = FluxApp(desk)
+    async with app.run_test() as pilot:
+        assert isinstance(app.screen, MainScreen)
+        app.screen.action_do("theme")
+        await pilot.pause()
+        await pilot.press("down")
+        await pilot.pause()
+        assert app.theme == "flux-light"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.theme == "flux-dark"
+        app.screen.action_do("theme")
+        await pilot.pause()
+        await pilot.press("G", "enter")
+        await pilot.pause()
+        assert app.theme == "tokyo-night"
+    assert Remembered(tmp_path / "dashboard.json").get("theme", str) == "tokyo-night"
