@@ -12,6 +12,7 @@ from flux_tui.model.attempts import failed_attempts
 from flux_tui.model.breakpoints import stops_of
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
+from flux_tui.model.lineage import origin_of
 from flux_tui.model.masked import masked_attempts
 from flux_tui.model.moments import Moment, moment_text, whole
 from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
@@ -176,12 +177,12 @@ def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
     )
 
 
-def runs_subtitle(desk: "Desk") -> str:
-    """Return what the lower edge of the runs says: how many there are, or how many match."""
+def runs_subtitle(desk: "Desk", marked: int = 0) -> str:
+    """Return what the lower edge of the runs says: how many are marked, how many there are or match."""
     more = "+" if desk.older else ""
-    if desk.runs.filter:
-        return f"{len(desk.runs)} of {desk.runs.total}{more}"
-    return f"{desk.runs.total}{more}" if desk.runs.total else ""
+    known = desk.runs.total - len(desk.runs.hidden)
+    said = f"{len(desk.runs)} of {known}{more}" if desk.runs.filter else f"{known}{more}" if known else ""
+    return f"{marked:,} marked · {said}" if marked else said
 
 
 def graph_title(
@@ -200,6 +201,9 @@ def graph_title(
         parts.append(duration_text(took))
     if definition is not None and definition.stale:
         parts.append("stale definition")
+    origin = origin_of(desk.events_of(view.id))
+    if origin is not None:
+        parts.append(f"forked from {printable(origin.run)[:ID_CELLS]} at {printable(origin.step)}")
     return Content("  ".join(parts))
 
 
@@ -216,6 +220,11 @@ def _status(desk: "Desk", view: RunView) -> str:
         return f"{words}, {waiting_text(waiting)}"
     if view.status == "paused" and (stops := stops_of(view)):
         return f"{words} before {', '.join(map(printable, stops))}"
+    taken_back = next((step for step in view.steps if step.compensation == "running"), None)
+    if taken_back is not None:
+        return (
+            f"{status_glyph('compensating', desk.settings.ascii)} compensating {printable(taken_back.name)}"
+        )
     at = view.failed_step or (view.running_step if view.status != "completed" else None)
     return words if at is None else f"{words} at {printable(at.name)}"
 

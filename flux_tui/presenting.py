@@ -55,7 +55,7 @@ class Presenter:
                 self.screen.runs.begin(now.run)
             self._settled = desk.loaded
         self._placed_on = self._placed(self.screen.runs, now.run, self._placed_on)
-        self.screen.runs_pane.show_subtitle(looks.runs_subtitle(desk))
+        self.screen.runs_pane.show_subtitle(looks.runs_subtitle(desk, len(self.screen.marks)))
 
     @staticmethod
     def _placed(rows: LineList, wanted: str | None, before: str | None) -> str | None:
@@ -76,9 +76,7 @@ class Presenter:
         self.screen.graph.spec, self.screen.graph.run, self.screen.graph.selected = spec, view, now.step
         self._show_graph_title()
         self.screen.graph.breakpoints = desk.breakpoints.of(now.workflow)
-        self.screen.graph_pane.show_subtitle(
-            breakpoints_text(self.screen.graph.breakpoints, definition, plain=desk.settings.ascii)
-        )
+        self.show_graph_subtitle()
         self.screen.details.open_tab(now.tab)
         step = None if view is None or now.step is None else view.step(now.step)
         node = looks.node_of(now, view, definition)
@@ -117,6 +115,12 @@ class Presenter:
         """Return the moment that is looked at, in milliseconds: the present one unless the past is shown."""
         moment = self.screen.past.moment
         return self.screen.desk.now() if moment is None else moment.time
+
+    def show_graph_subtitle(self) -> None:
+        """Say which breakpoints there are, and how the graph is drawn."""
+        graph, plain = self.screen.graph, self.screen.desk.settings.ascii
+        stops = breakpoints_text(graph.breakpoints, self.screen.definition, plain=plain)
+        self.screen.graph_pane.show_subtitle("  ".join(filter(None, (stops, graph.shown_mode.value))))
 
     def _show_graph_title(self) -> None:
         screen, desk, moment = self.screen, self.screen.desk, self.screen.past.moment

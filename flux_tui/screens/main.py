@@ -20,6 +20,7 @@ from textual.widgets import Input, Static, TextArea
 from flux_tui import actions, at_hand, flows, gone, looks, selection
 from flux_tui.desk import Desk
 from flux_tui.model.filter import compile_filter
+from flux_tui.model.marks import Marks
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
 from flux_tui.news import Change
@@ -84,6 +85,7 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.desk = desk
         self.selection = Selection()
+        self.marks = Marks()
         self.clock: Timer | None = None
         self.past: Past = Past(self)
         self.saves = RetryOnSave(self)
@@ -94,7 +96,14 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield the header, the panes and the footer."""
         desk, plain = self.desk, self.desk.settings.ascii
-        runs = RunList(desk.runs, now=desk.now, empty=lambda: looks.no_runs(desk), plain=plain, id="runs")
+        runs = RunList(
+            desk.runs,
+            marks=self.marks,
+            now=desk.now,
+            empty=lambda: looks.no_runs(desk),
+            plain=plain,
+            id="runs",
+        )
         yield HeaderLine()
         yield Static(id="banner", markup=False)
         shares = shares_from(desk.remembered.get("panes", dict))
@@ -102,7 +111,7 @@ class MainScreen(Screen[None]):
             with Container(id="lists"):
                 with Pane(title="Workflows", id="workflows-pane"):
                     yield WorkflowList(empty=lambda: looks.no_workflows(desk), plain=plain, id="workflows")
-                yield RunsPane(runs, id="runs-pane")
+                yield RunsPane(runs, workflows=lambda: sorted(desk.counts), id="runs-pane")
             with Container(id="right"):
                 with SearchPane(id="graph-pane"):
                     yield StepGraph(ascii=plain, now=self._presenter.now, id="graph")
@@ -145,6 +154,7 @@ class MainScreen(Screen[None]):
             view = self.desk.view(self.selection.run)
             if view is not None:
                 self.selection = selection.with_news(self.selection, view)
+        self.marks.remove(change.gone)
         gone.leave(self, change.gone)
         self._adopt()
         self.saves.look()
@@ -246,6 +256,12 @@ class MainScreen(Screen[None]):
         self.go_to_run(str(message.key))
         self.show()
 
+    @on(RunList.Marked, "#runs")
+    def _marked(self, message: RunList.Marked) -> None:
+        if message.all_listed:
+            self.run_worker(flows.bulk.mark_unread(self), group="flow")
+        self.show()
+
     @on(RunList.Chosen, "#runs")
     def _run_chosen(self) -> None:
         self.action_do("go-graph")
@@ -273,7 +289,7 @@ class MainScreen(Screen[None]):
 
     @on(StepGraph.Shown)
     def _graph_shown(self) -> None:
-        self.graph_pane.show_subtitle(self.graph.shown_mode.value)
+        self._presenter.show_graph_subtitle()
 
     @on(TimelineView.Picked)
     def _bar_picked(self, message: TimelineView.Picked) -> None:
