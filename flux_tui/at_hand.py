@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from flux_tui import looks
+from flux_tui.model.lineage import origin_of
 from flux_tui.needs import Situation
 from flux_tui.widgets.search_pane import searched_by
 from flux_tui.widgets.welcome import Welcome
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 def situation(screen: "MainScreen") -> Situation:
     """Return what actions have to look at."""
     desk, view, now, definition = screen.desk, screen.run_view, screen.selection, screen.definition
+    origin = None if now.run is None else origin_of(desk.events_of(now.run))
     return Situation(
+        marked=len(screen.marks),
+        undoable=len(desk.deletions.last),
+        origin=None if origin is None else origin.run,
         trace_only=desk.trace_only,
         store_problem=desk.state.store_problem,
         runner=desk.state.runner,

@@ -6,7 +6,6 @@ as a ``Change``; whoever listens asks the desk for what it needs then.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.sweep import Sweep, missing
 from flux_tui.feed.trace import TraceFeed, TraceNews
 from flux_tui.model import parse
+from flux_tui.model.census import Census
 from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.export import EXPORT, sources_of
 from flux_tui.model.filter import Filter
@@ -30,6 +30,7 @@ from flux_tui.model.source import embed
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
 from flux_tui.paging import Failures, Paging
+from flux_tui.recovering import tell_interrupted
 from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
 from flux_tui.settings import STANDARD_INPUT, Settings
@@ -68,7 +69,8 @@ class Desk(Verbs):
         self.read_only = read_only
         self.definitions = Definitions()
         self.runs = RunsModel()
-        self.counts: Counter[str] = Counter()
+        self.census = Census(self.runs)
+        self.counts = self.census.counts
         self.state = DeskState(runner="off" if trace_only else "starting")
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
@@ -76,7 +78,6 @@ class Desk(Verbs):
         self.secrets = Secrets(settings.redact)
         self._open = OpenRuns(self.secrets)
         self._looked_at: str | None = None
-        self._latest: dict[str, tuple[float, str]] = {}
         self._graphs: dict[str, Any] = {}
         self._reading_older = False
         self._busy_until = 0.0
@@ -91,7 +92,7 @@ class Desk(Verbs):
         self._trace = TraceFeed(settings.trace)
         self._store = None if trace_only else StoreFeed(settings.db)
         self._pages = Paging(self.runs)
-        self.failures = Failures(self.runs, self._store, self._take_older)
+        self.failures = Failures(self.runs, self._store, self.take)
         self._runners = None if trace_only else Runners(settings, paths, self)
 
     # Life
@@ -166,10 +167,7 @@ class Desk(Verbs):
 
     def latest(self, workflow: str) -> str | None:
         """Return the id of the newest run of a workflow, or ``None``."""
-        if workflow not in self._latest and self.counts[workflow] and (newest := self.runs.newest(workflow)):
-            self._latest[workflow] = (newest.started_at, newest.id)
-        found = self._latest.get(workflow)
-        return None if found is None else found[1]
+        return self.census.latest(workflow)
 
     def inputs(self, workflow: str) -> list[Any]:
         """Return the inputs that a workflow was run with, as far as they are known, the latest first."""
@@ -251,7 +249,7 @@ class Desk(Verbs):
                 self._take_export(event)
             if self.trace_only and event.type == EventType.WORKFLOW_START:
                 self._graphs[event.workflow_name] = event.graph
-        self._count(news.rows)
+        self.census.count(news.rows)
         self.runs.merge_trace(news.rows)
         if self.trace_only:
             self._define_from_trace()
@@ -311,7 +309,9 @@ class Desk(Verbs):
                 self._sweep.begin()
             if self._sweep.is_due and self.now() >= self._sweep_at:
                 await self._sweep_on(store)
-            self._unread.discard("store")
+            if "store" in self._unread:
+                self._unread.discard("store")
+                self._spawn(tell_interrupted(self))
             self.become(store_problem=store.problem)
             if await _wait(self._look, STORE_BUSY if self._busy else STORE_IDLE):
                 self._look.clear()
@@ -328,7 +328,7 @@ class Desk(Verbs):
             self.forget(missing(self.runs, rows, before=None, is_last=len(rows) < PAGE))
         if chosen is self.runs.filter:
             self._pages.top(rows)
-        self._count(rows)
+        self.census.count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
         if run_id is not None and self._open.put_stored(run_id, await store.run(run_id)):
@@ -350,22 +350,15 @@ class Desk(Verbs):
     async def _read_older(self, store: StoreFeed) -> None:
         try:
             async with self._paging:
-                await self._pages.read(store, self._take_older)
+                await self._pages.read(store, self.take)
         finally:
             self._reading_older = False
 
-    def _take_older(self, rows: Sequence[RunRowView]) -> None:
-        self._count(rows)
+    def take(self, rows: Sequence[RunRowView]) -> None:
+        """Take a page of the store into the list."""
+        self.census.count(rows)
         if self.runs.merge_store(rows):
             self.tell(Change())
-
-    def _count(self, rows: Iterable[RunRowView]) -> None:
-        for row in {row.id: row for row in rows}.values():
-            if self.runs.get(row.id) is None:
-                self.counts[row.workflow] += 1
-                self._latest[row.workflow] = max(
-                    self._latest.get(row.workflow, (0.0, "")), (row.started_at, row.id)
-                )
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """Forget runs that were deleted, and tell so."""
@@ -373,9 +366,7 @@ class Desk(Verbs):
         for row in gone:
             self.runs.remove(row.id)
             self._open.forget(row.id)
-            self.counts[row.workflow] -= 1
-            if self._latest.get(row.workflow, (0.0, ""))[1] == row.id:
-                del self._latest[row.workflow]
+            self.census.forget(row)
         if gone:
             ids = frozenset(row.id for row in gone)
             self.tell(Change(runs=ids, gone=ids))

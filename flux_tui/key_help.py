@@ -9,12 +9,14 @@ from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.needs import Situation
+from flux_tui.screens.bulk import BulkScreen
 from flux_tui.screens.compare import CompareScreen
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.edit_stop import EditStopScreen
 from flux_tui.screens.help import HelpEntry
 from flux_tui.screens.pick_run import PickRunScreen
+from flux_tui.screens.replay import ReplayScreen
 from flux_tui.screens.retry import RetryScreen
 from flux_tui.screens.signal import SignalScreen
 from flux_tui.screens.trigger import TriggerScreen
@@ -24,10 +26,12 @@ from flux_tui.widgets.event_view import EventView
 from flux_tui.widgets.graph import StepGraph
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.log_view import LogView
+from flux_tui.widgets.runs import RunList
 from flux_tui.widgets.timeline_view import TimelineView
 
 PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
     ("In the graph", StepGraph),
+    ("In the list of runs", RunList),
     ("In every list", LineList),
     ("In the error", ErrorView),
     ("In the data", DataView),
@@ -44,6 +48,8 @@ DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
     ("In the data of a paused run", EditStopScreen),
     ("In the signal to send", SignalScreen),
     ("In the plan of a retry", RetryScreen),
+    ("In a replay", ReplayScreen),
+    ("While many runs are acted on", BulkScreen),
     ("In a question", ConfirmScreen),
 )
 

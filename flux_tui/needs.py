@@ -24,8 +24,13 @@ class Situation(Struct, frozen=True, kw_only=True):
     ``searchable`` says that the view that has the focus is one to search. ``selected`` is the name of the
     selected step, also where there is no run; ``breakpoints`` is how many there are; ``watched`` says
     that the run is retried on save.
+    ``marked`` is how many runs are marked, ``undoable`` how many a
+    deletion has that can be undone, ``origin`` the run that this one was forked from.
     """
 
+    marked: int = 0
+    undoable: int = 0
+    origin: str | None = None
     trace_only: bool = False
     store_problem: str | None = None
     runner: str = "ready"

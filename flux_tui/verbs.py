@@ -12,7 +12,7 @@ from flux_engine.execution import RetryPlan
 from flux_engine.replay_report import ReplayReport
 from flux_tui.inputs import Inputs
 from flux_tui.model.breakpoints import Breakpoints, breakpoints_of
-from flux_tui.model.run import RunView
+from flux_tui.model.run import RunRowView, RunView
 from flux_tui.model.secrets import Secrets
 from flux_tui.news import Change
 from flux_tui.remembered import Remembered
@@ -21,6 +21,9 @@ from flux_tui.runner.messages import Deleted, Scope
 from flux_tui.runner.pool import RunnerPool
 from flux_tui.runner.replayed import unpacked
 from flux_tui.runners import Runners
+
+AnyRun = RunView | RunRowView
+"""A run, or the row of one: a verb needs its id and its workflow."""
 
 
 class Verbs(ABC):
@@ -64,14 +67,14 @@ class Verbs(ABC):
         self._begun(run_id)
         return run_id
 
-    async def preview(self, run: RunView, step: str, *, scope: Scope = "downstream") -> RetryPlan:
+    async def preview(self, run: AnyRun, step: str, *, scope: Scope = "downstream") -> RetryPlan:
         """Return what a retry would do."""
         plan = await self._pool.preview_retry(run.workflow, run.id, step, scope=scope)
         return convert(plan, RetryPlan)
 
     async def retry(
         self,
-        run: RunView,
+        run: AnyRun,
         step: str,
         *,
         scope: Scope = "downstream",
@@ -98,7 +101,7 @@ class Verbs(ABC):
 
     async def resume(
         self,
-        run: RunView,
+        run: AnyRun,
         *,
         data: dict[str, Any] | None = None,
         stepping: bool = False,
@@ -147,7 +150,7 @@ class Verbs(ABC):
         self.stay_busy()
         return await self._pool.delete(run_ids)
 
-    async def cancel(self, run: RunView) -> str:
+    async def cancel(self, run: AnyRun) -> str:
         """End a run; return the status it has now: one in hand may still be on its way there."""
         self.stay_busy()
         return await self._pool.cancel(run.workflow, run.id)
@@ -163,7 +166,7 @@ class Verbs(ABC):
         await self._pool.restart()
 
     @contextmanager
-    def _sending(self, run: RunView) -> Iterator[None]:
+    def _sending(self, run: AnyRun) -> Iterator[None]:
         """Note that a run is being sent on, and with which load of its workflow it was."""
         self.sending[run.id] += 1
         try:

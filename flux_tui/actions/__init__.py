@@ -11,7 +11,7 @@ from typing import Final
 
 from textual.binding import Binding
 
-from flux_tui.actions import debug, keys, look, panes, program, runs, share, tabs, time
+from flux_tui.actions import debug, keys, lineage, look, many, panes, program, runs, share, tabs, time
 from flux_tui.actions import find as finding
 from flux_tui.actions.action import Action, Keymap
 from flux_tui.actions.keys import key_text, keys_of
@@ -31,6 +31,8 @@ __all__ = [
 
 ACTIONS: Final = (
     *runs.ACTIONS,
+    *lineage.ACTIONS,
+    *many.ACTIONS,
     *debug.ACTIONS,
     *finding.ACTIONS,
     *look.ACTIONS,

@@ -4,6 +4,7 @@ from typing import Final
 
 from flux_tui import needs
 from flux_tui.actions.action import Action
+from flux_tui.run_needs import unless_marked
 
 _RETRY: Final = needs.all_of(needs.a_runner, needs.an_ended_run, needs.a_tried_step)
 
@@ -18,6 +19,7 @@ ACTIONS: Final = (
         needs=needs.all_of(needs.a_runner, needs.a_workflow),
         in_footer=True,
         writes=True,
+        command="flux run",
     ),
     Action(
         id="run-again",
@@ -28,6 +30,7 @@ ACTIONS: Final = (
         group="Runs",
         needs=needs.all_of(needs.a_runner, needs.a_workflow, needs.an_earlier_input),
         writes=True,
+        command="flux run",
     ),
     Action(
         id="retry",
@@ -36,9 +39,11 @@ ACTIONS: Final = (
         title="Retry from this step",
         description="Run the selected step, and all that depend on it, again with the data it had before",
         group="Runs",
-        needs=_RETRY,
+        needs=unless_marked(_RETRY),
+        label_now=lambda now: f"retry {now.marked}" if now.marked else "retry step",
         in_footer=True,
         writes=True,
+        command="flux runs retry",
     ),
     Action(
         id="retry-only",
@@ -49,6 +54,7 @@ ACTIONS: Final = (
         group="Runs",
         needs=_RETRY,
         writes=True,
+        command="flux runs retry --only",
     ),
     Action(
         id="edit-retry",
@@ -61,6 +67,7 @@ ACTIONS: Final = (
         label_now=lambda now: "edit data" if needs.a_tried_step(now) is not None else "edit & retry",
         in_footer=True,
         writes=True,
+        command="flux runs retry --data",
     ),
     Action(
         id="resume",
@@ -69,9 +76,11 @@ ACTIONS: Final = (
         title="Resume run",
         description="Go on with an interrupted or paused run from its first step that is not done",
         group="Runs",
-        needs=needs.all_of(needs.a_runner, needs.a_run_left),
+        needs=unless_marked(needs.all_of(needs.a_runner, needs.a_run_left)),
+        label_now=lambda now: f"resume {now.marked}" if now.marked else "resume",
         in_footer=True,
         writes=True,
+        command="flux runs resume",
     ),
     Action(
         id="signal",
@@ -83,6 +92,7 @@ ACTIONS: Final = (
         needs=needs.all_of(needs.a_runner, needs.a_waiting_run),
         in_footer=True,
         writes=True,
+        command="flux runs signal",
     ),
     Action(
         id="cancel",
@@ -91,9 +101,11 @@ ACTIONS: Final = (
         title="Cancel run",
         description="End the selected run for good; asks first",
         group="Runs",
-        needs=needs.all_of(needs.a_runner, needs.an_open_run),
+        needs=unless_marked(needs.all_of(needs.a_runner, needs.an_open_run)),
+        label_now=lambda now: f"cancel {now.marked}" if now.marked else "cancel",
         in_footer=True,
         writes=True,
+        command="flux runs cancel",
     ),
     Action(
         id="pause",
@@ -104,6 +116,7 @@ ACTIONS: Final = (
         group="Runs",
         needs=needs.all_of(needs.a_runner, needs.a_running_run),
         writes=True,
+        command="flux runs pause",
     ),
     Action(
         id="restart-runner",

@@ -6,7 +6,7 @@ module here has the flows of one group of actions.
 
 from typing import TYPE_CHECKING, Final
 
-from flux_tui.flows import control, debug, find, look, panes, program, runs, share, time
+from flux_tui.flows import bulk, control, debug, find, fork, look, panes, program, replay, runs, share, time
 from flux_tui.flows.asking import Flow
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FLOWS: Final[dict[str, Flow]] = {
     **runs.FLOWS,
     **control.FLOWS,
+    **fork.FLOWS,
+    **replay.FLOWS,
+    **bulk.FLOWS,
     **debug.FLOWS,
     **find.FLOWS,
     **look.FLOWS,
@@ -27,6 +30,8 @@ FLOWS: Final[dict[str, Flow]] = {
 
 def perform(screen: "MainScreen", action_id: str) -> None:
     """Do what an action is about; its needs are met."""
-    outcome = FLOWS[action_id](screen)
+    of_many = screen.marks and action_id in bulk.VERBS
+    flow = bulk.of_marked(action_id) if of_many else FLOWS[action_id]
+    outcome = flow(screen)
     if outcome is not None:
         screen.run_worker(outcome, group="flow")

@@ -256,7 +256,7 @@ class MainScreen(Screen[None]):
         self.go_to_run(str(message.key))
         self.show()
 
-    @on(RunList.Marked, "#runs")
+    @on(RunList.Marked)
     def _marked(self, message: RunList.Marked) -> None:
         if message.all_listed:
             self.run_worker(flows.bulk.mark_unread(self), group="flow")
