@@ -16,7 +16,7 @@ class Action(Struct, frozen=True, kw_only=True):
     ``writes`` marks what ``--read-only`` takes away. ``transient`` marks moves that need no place in the
     command palette. ``label_now`` gives the label where it depends on the situation. ``only_now``
     keeps it out of the footer while it cannot be done. ``first`` has its key go before those of the part that
-    has the focus, whenever it can be done.
+    has the focus, whenever it can be done. ``command`` is what does the same on the command line.
     """
 
     id: str
@@ -32,3 +32,4 @@ class Action(Struct, frozen=True, kw_only=True):
     first: bool = False
     writes: bool = False
     transient: bool = False
+    command: str | None = None

@@ -42,5 +42,6 @@ ACTIONS: Final = (
         description="Write the selected run to one file that flux-tui opens anywhere, without its secrets",
         group="Share",
         needs=needs.a_run,
+        command="flux export",
     ),
 )
