@@ -26,6 +26,8 @@
   Object.defineProperty(navigator, "clipboard", { value: tolerant });
 
   const focusTerminal = () => document.querySelector(".xterm-helper-textarea")?.focus();
+  // The terminal would send ctrl+v to the dashboard, which cannot see the clipboard of the browser.
+  const isPaste = (key) => key.ctrlKey && !key.altKey && key.code === "KeyV";
   const isClosed = () => document.body.classList.contains("-closed");
   const openAgain = () => window.location.reload();
 
@@ -42,7 +44,14 @@
     }).observe(terminal, { attributeFilter: ["class"] });
     openTerminal(event);
     document.getElementById("again").addEventListener("click", openAgain);
-    // Before the terminal sees the key.
-    window.addEventListener("keydown", (key) => isClosed() && key.key === "Enter" && openAgain(), true);
+    const beforeTheTerminal = true;
+    window.addEventListener(
+      "keydown",
+      (key) => {
+        if (isPaste(key)) key.stopImmediatePropagation();
+        if (isClosed() && key.key === "Enter") openAgain();
+      },
+      beforeTheTerminal,
+    );
   };
 })();
