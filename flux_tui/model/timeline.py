@@ -83,7 +83,7 @@ class History:
             if event.type != EventType.STEP_LOG:
                 self._start = event.timestamp if self._start is None else self._start
                 self._take(event)
-                self._latest = max(self._latest, event.timestamp)
+            self._latest = max(self._latest, event.timestamp)
         self._read = len(events)
 
     def timeline(self, run: RunView) -> Timeline:
