@@ -102,11 +102,9 @@ def two() -> tuple[RunView, RunView]:
     good = RunView(
         id="good", workflow="order", status="completed", input={"id": 1}, steps=(fetch, paid), duration=300
     )
-    error = ErrorInfo(
-        type="ConnectionError",
-        message="502",
-        frames=(Frame(file="orders.py", line=41, function="pay"), Frame(file="x.py", line=1, function="y", user=False)),
-    )  # fmt: skip
+    place = Frame(file="orders.py", line=41, function="pay")
+    inside = Frame(file="x.py", line=1, function="y", user=False)
+    error = ErrorInfo(type="ConnectionError", message="502", frames=(place, inside))
     failed = replace(
         pay, status="failed", attempt=3, duration=50, error=error, changes=Changes(), fingerprint="f2"
     )
@@ -127,7 +125,7 @@ def test_each_difference_stands_with_the_step_that_made_it() -> None:
     assert remark(pay, attempts=True) == "status · code · attempts 1→3 · data: payment, api_key · error"
     assert (delta_text(pay), ratio_text(pay)) == ("-150 ms", "\N{MULTIPLICATION SIGN}0.25")
     assert [each.mark for each in pay.differences[:2]] == [Mark.DELETED, Mark.DELETED]
-    assert dict((each.name, each.second) for each in pay.differences)["at"] == "orders.py:41 in pay"
+    assert {each.name: each.second for each in pay.differences}["at"] == "orders.py:41 in pay"
     assert summary(comparison) == "2 steps differ · input differs · data at the end differs"
 
 
