@@ -90,6 +90,8 @@ def plan(layout: Layout, width: int, height: int) -> Plan:
     rows = len({box.row for box in layout.boxes})
     if not wide and layout.width + GAP + columns + FRAME <= width and height > FRAME:
         return Plan(Aid.BESIDE, columns, min(rows, MOST_ROWS_BESIDE, height - FRAME))
+    if not wide:
+        return line
     columns = min(columns, width - FRAME)
     spare = height - FRAME - min(layout.height, 2 * LEAST_GRAPH_ROWS)
     if spare < 1 or columns < LEAST_WIDTH:
