@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 
-from flux_tui import actions, editor, key_help, themes
+from flux_tui import actions, editor, key_help, keymap, themes
 from flux_tui.desk import Desk
 from flux_tui.plain import ASCII, MONOCHROME, NO_COLOR
 from flux_tui.screens.edit_data import EditDataScreen
@@ -43,7 +43,7 @@ class FluxApp(App[int], inherit_bindings=False):
         if self.no_color:
             self._filters = [each for each in self._filters if not isinstance(each, Monochrome)]
         self.choose_theme(few_colors=self.no_color)
-        self.set_keymap(desk.settings.keymap)
+        self.set_keymap(keymap.for_textual(desk.settings.keymap))
 
     def choose_theme(self, *, few_colors: bool) -> None:
         """Begin with the theme of the settings, of earlier sessions, or the one that fits the terminal."""
@@ -76,7 +76,8 @@ class FluxApp(App[int], inherit_bindings=False):
             self.notify(
                 f"there is no {self._unknown_theme!r}. Known themes: {names}", title="Theme", markup=False
             )
-        for problem in actions.problems(self.desk.settings.keymap, key_help.local_ids()):
+        place = keymap.place_of_keymap(self.desk.project)
+        for problem in keymap.problems(self.desk.settings.keymap, key_help.every_key(), place):
             self.notify(problem, title="Settings", severity="warning", timeout=10, markup=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):

@@ -6,7 +6,6 @@ returns the reason, or ``None`` when nothing stands in the way. Each module here
 group; ``flux_tui.flows`` has what each of them does.
 """
 
-from collections.abc import Container
 from typing import Final
 
 from textual.binding import Binding
@@ -26,7 +25,6 @@ __all__ = [
     "key_text",
     "keys_of",
     "offered",
-    "problems",
 ]
 
 ACTIONS: Final = (
@@ -62,11 +60,3 @@ def offered(*, read_only: bool) -> tuple[Action, ...]:
 def bindings() -> list[Binding]:
     """Return the key bindings of all actions, each with the id of its action."""
     return keys.bindings(ACTIONS)
-
-
-def problems(keymap: Keymap, local: Container[str] = ()) -> list[str]:
-    """Return what is wrong with a keymap: ids that nothing has, and keys that two actions share.
-
-    ``local`` are the ids of keys that belong to one part of the screen.
-    """
-    return keys.problems(ACTIONS, keymap, local)

@@ -1,6 +1,6 @@
 """The keys of actions: as the user bound them, as they are printed, as Textual wants them."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 from textual.binding import Binding
 from textual.keys import format_key
@@ -38,23 +38,3 @@ def bindings(actions: Iterable[Action]) -> list[Binding]:
         for action in actions
         if action.keys
     ]
-
-
-def problems(actions: Iterable[Action], keymap: Keymap, local: Container[str] = ()) -> list[str]:
-    """Return what is wrong with a keymap: ids that nothing has, and keys that two actions share.
-
-    ``local`` are the ids of keys that belong to one part of the screen.
-    """
-    actions = tuple(actions)
-    known = {action.id for action in actions}
-    found = [
-        f"keymap: nothing has the id {name!r}" for name in keymap if name not in known and name not in local
-    ]
-    owners: dict[str, str] = {}
-    for action in actions:
-        for key in keys_of(action, keymap):
-            shown = key_text(key)
-            other = owners.setdefault(shown, action.id)
-            if other != action.id:
-                found.append(f"keymap: {shown} is the key of {other!r} and of {action.id!r}")
-    return found

@@ -38,6 +38,15 @@ ACTIONS: Final = (
         transient=True,
     ),
     Action(
+        id="clashes",
+        keys=(),
+        label="clashes",
+        title="Show keys that clash",
+        description="Show the keys that two would have because of the keymap in the settings",
+        group="Program",
+        needs=needs.nothing,
+    ),
+    Action(
         id="theme",
         keys=(),
         label="theme",

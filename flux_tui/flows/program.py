@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Final
 
 from flux_tui import key_help
 from flux_tui.flows.asking import Flow
+from flux_tui.keymap import place_of_keymap
 from flux_tui.screens.confirm import ConfirmScreen
-from flux_tui.screens.help import HelpScreen
+from flux_tui.screens.help import HelpEntry, HelpScreen
 from flux_tui.screens.theme import ThemeScreen
 from flux_tui.telling import tell
 
@@ -14,9 +15,20 @@ if TYPE_CHECKING:
 
 
 def _help(screen: "MainScreen") -> None:
+    screen.app.push_screen(HelpScreen(_entries(screen)))
+
+
+def _clashes(screen: "MainScreen") -> None:
+    if key_help.clash_entries(screen.desk.settings.keymap):
+        screen.app.push_screen(HelpScreen(_entries(screen), search=key_help.CLASHES))
+    else:
+        tell(screen, "no keys clash", title="Keys")
+
+
+def _entries(screen: "MainScreen") -> list[HelpEntry]:
     desk = screen.desk
-    known = key_help.entries(screen.situation(), desk.settings.keymap, read_only=desk.read_only)
-    screen.app.push_screen(HelpScreen(known))
+    place = place_of_keymap(desk.project)
+    return key_help.entries(screen.situation(), desk.settings.keymap, read_only=desk.read_only, place=place)
 
 
 async def restart(screen: "MainScreen") -> None:
@@ -59,6 +71,7 @@ FLOWS: Final[dict[str, Flow]] = {
     "restart-runner": restart,
     "back": lambda screen: screen.step_back(),
     "help": _help,
+    "clashes": _clashes,
     "palette": lambda screen: screen.app.action_command_palette(),
     "theme": pick_theme,
     "quit": quit_flux,

@@ -78,15 +78,6 @@ def test_read_only_takes_away_all_that_writes() -> None:
     assert {"filter", "copy", "help", "quit"} <= left
 
 
-def test_a_keymap_with_mistakes_is_reported() -> None:
-    """Unknown ids and keys used twice are named; keys of one pane are no mistake."""
-    found = actions.problems({"rerun": "x", "run": "t", "graph.left": "a"}, key_help.local_ids())
-    assert found == [
-        "keymap: nothing has the id 'rerun'",
-        "keymap: t is the key of 'run' and of 'retry'",
-    ]
-
-
 def test_a_rebound_key_is_the_one_that_is_shown() -> None:
     """Footer and help follow the keymap."""
     retry = actions.find("retry")
