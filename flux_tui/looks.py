@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.model.attempts import failed_attempts
-from flux_tui.model.breakpoints import stops_of
+from flux_tui.model.breakpoints import code_changed, stops_of
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
 from flux_tui.model.lineage import origin_of
@@ -89,10 +89,14 @@ def show_tab(
             view.show(run, step, node)
 
 
-def marked_tabs(run: RunView | None, broken: ModuleView | None) -> frozenset[str]:
-    """Return the tabs that have something amiss in them."""
+def marked_tabs(
+    run: RunView | None, broken: ModuleView | None, step: StepView | None = None, node: NodeSpec | None = None
+) -> frozenset[str]:
+    """Return the tabs that have something amiss in them: an error, or code that has changed since."""
+    changed = step is not None and code_changed(step, node)
     failed = run is not None and (run.error is not None or run.failed_step is not None)
-    return frozenset({ERROR}) if failed or broken is not None else frozenset()
+    shown = {ERROR: failed or broken is not None, SOURCE: changed}
+    return frozenset(tab for tab, marked in shown.items() if marked)
 
 
 def home_path(path: Path) -> str:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from flux_tui import looks
-from flux_tui.model.breakpoints import breakpoints_text
+from flux_tui.model.breakpoints import breakpoints_text, changed_text
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.timeline_view import TimelineView
 
@@ -82,7 +82,7 @@ class Presenter:
         node = looks.node_of(now, view, definition)
         stale = definition is not None and definition.stale
         broken = desk.definitions.module(definition.path) if definition is not None and stale else None
-        self.screen.details.mark(looks.marked_tabs(view, broken))
+        self.screen.details.mark(looks.marked_tabs(view, broken, step, node))
         tab = self.screen.details.views[now.tab]
         looks.show_tab(tab, desk, view, step, node, broken=broken, moment=moment)
         if self.screen.clock is not None:
@@ -119,8 +119,12 @@ class Presenter:
     def show_graph_subtitle(self) -> None:
         """Say which breakpoints there are, and how the graph is drawn."""
         graph, plain = self.screen.graph, self.screen.desk.settings.ascii
-        stops = breakpoints_text(graph.breakpoints, self.screen.definition, plain=plain)
-        self.screen.graph_pane.show_subtitle("  ".join(filter(None, (stops, graph.shown_mode.value))))
+        definition = self.screen.definition
+        stops = breakpoints_text(graph.breakpoints, definition, plain=plain)
+        changed = changed_text(graph.run, definition)
+        self.screen.graph_pane.show_subtitle(
+            "  ".join(filter(None, (changed, stops, graph.shown_mode.value)))
+        )
 
     def _show_graph_title(self) -> None:
         screen, desk, moment = self.screen, self.screen.desk, self.screen.past.moment

@@ -22,6 +22,7 @@ class RetryOnSave:
         self._screen = screen
         self._watch: Watch | None = None
         self._busy = False
+        self._asking = False
 
     @property
     def run_id(self) -> str | None:
@@ -34,7 +35,8 @@ class RetryOnSave:
         watch, desk = self._watch, self._screen.desk
         if watch is None:
             return ()
-        return watch_forms(desk.view(watch.run_id), desk.definitions.find(watch.workflow))
+        view, definition = desk.view(watch.run_id), desk.definitions.find(watch.workflow)
+        return watch_forms(view, definition, asking=self._asking)
 
     def toggle(self, view: RunView) -> None:
         """Watch a run from now on, or stop watching it."""
@@ -43,6 +45,11 @@ class RetryOnSave:
         else:
             seen = self._screen.desk.loads[view.workflow]
             self._watch = Watch(run_id=view.id, workflow=view.workflow, seen=seen)
+        self._screen.show()
+
+    def ask(self) -> None:
+        """Say that the user is asked whether a commit may be repeated."""
+        self._asking = True
         self._screen.show()
 
     def look(self) -> None:
@@ -68,6 +75,6 @@ class RetryOnSave:
         try:
             await retry_saved(self._screen, view)
         finally:
-            self._busy = False
+            self._busy = self._asking = False
             self._screen.show()
             self.look()

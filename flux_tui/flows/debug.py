@@ -93,8 +93,10 @@ async def retry_saved(screen: "MainScreen", view: RunView) -> None:
             return
     else:
         if plan.repeated_commits:
+            screen.saves.ask()
             await undisturbed(screen)
-            if not await screen.app.push_screen_wait(RetryScreen(plan)):
+            why = f"{view.workflow} was saved"
+            if not await screen.app.push_screen_wait(RetryScreen(plan, why=why)):
                 return
     run_id = await sent(screen, view.workflow, failure, request)
     if run_id is not None and screen.selection.run == run_id:

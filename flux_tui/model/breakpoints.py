@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from flux_tui.model.run import DefinitionView, RunView
+from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
 from flux_tui.model.text import printable
 from flux_tui.model.waits import paused_before
+
+MOST_NAMED = 2
+"""How many steps are named where there is little room."""
 
 
 class Breakpoints(Struct, frozen=True, kw_only=True):
@@ -52,6 +55,21 @@ def breakpoints_text(
     if gone:
         parts.append(f"{missing} on steps that are gone: {', '.join(map(printable, gone))}")
     return " · ".join(parts)
+
+
+def code_changed(step: StepView, node: NodeSpec | None) -> bool:
+    """Say whether a step is defined with other code now than its run has for it."""
+    return bool(step.fingerprint and node is not None and node.fingerprint not in ("", step.fingerprint))
+
+
+def changed_text(run: RunView | None, definition: DefinitionView | None) -> str:
+    """Return which steps of a run have other code now; empty when there are none."""
+    if run is None or definition is None:
+        return ""
+    nodes = {node.name: node for node in definition.graph.nodes}
+    names = [printable(step.name) for step in run.steps if code_changed(step, nodes.get(step.name))]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"~ code changed since: {', '.join(names[:MOST_NAMED])}{more}" if names else ""
 
 
 def stops_of(run: RunView | None) -> tuple[str, ...]:

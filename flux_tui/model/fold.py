@@ -91,14 +91,15 @@ def _sent_on(view: RunView | None, event: TraceEvent) -> RunView:
         steps = tuple(_redefined(old.get(node.name), node) for node in graph.nodes)
         known = replace(known, graph=graph, steps=steps)
     said = parse.meta(event)
-    again = _runs_again(known, said)
+    again, start = _runs_again(known, said), said.get("fromStep")
     edit = parse.changes(said.get("edit"))
+    prints = {node.name: node.fingerprint for node in known.graph.nodes}
     return replace(
         _running(known, event),
         steps=tuple(
-            _reset(step, _edited(step.edit, edit) if step.name == said.get("fromStep") else None)
-            if step.name in again
-            else step
+            step
+            if step.name not in again
+            else _reset(step, _edited(step.edit, edit) if step.name == start else None, prints.get(step.name))
             for step in known.steps
         ),
     )
@@ -133,7 +134,7 @@ def _runs_again(view: RunView, said: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(step.name for step in view.steps if step.status not in _KEPT)
 
 
-def _reset(step: StepView, edit: Changes | None) -> StepView:
+def _reset(step: StepView, edit: Changes | None, fingerprint: str | None = None) -> StepView:
     return StepView(
         name=step.name,
         index=step.index,
@@ -142,7 +143,7 @@ def _reset(step: StepView, edit: Changes | None) -> StepView:
         attempt=step.attempt,
         max_tries=step.max_tries,
         edit=edit,
-        fingerprint=step.fingerprint,
+        fingerprint=fingerprint or step.fingerprint,
     )
 
 

@@ -53,12 +53,15 @@ def waits_for(view: RunView | None, definition: DefinitionView | None) -> str:
     return "the run moves"
 
 
-def watch_forms(view: RunView | None, definition: DefinitionView | None) -> tuple[str, ...]:
+def watch_forms(
+    view: RunView | None, definition: DefinitionView | None, *, asking: bool = False
+) -> tuple[str, ...]:
     """Return what the header says of a watched run, the longest form first."""
+    waits = "waits for your answer" if asking else waits_for(view, definition)
     step = None if view is None else view.failed_step or view.running_step
     name = step.name if step is not None else "" if view is None else view.workflow
     head = f"↻ retry on save: {printable(name)}" if name else "↻ retry on save"
-    return f"{head}, {waits_for(view, definition)}", head, "↻ retry on save", "↻"
+    return f"{head}, {waits}", head, "↻ retry on save", "↻"
 
 
 def reloaded_workflows(

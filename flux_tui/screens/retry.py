@@ -30,8 +30,9 @@ class RetryScreen(Dialog[bool]):
     ]
     TITLE_KEYS = (("enter", "retry"), ("esc", "cancel"))
 
-    def __init__(self, plan: RetryPlan) -> None:
-        super().__init__(f"Retry {plan.step}" + (" only" if plan.scope == "only" else ""))
+    def __init__(self, plan: RetryPlan, *, why: str = "") -> None:
+        only = " only" if plan.scope == "only" else ""
+        super().__init__(f"Retry {plan.step}{only}" + (f" · {why}" if why else ""))
         self.plan = plan
 
     def compose_box(self) -> ComposeResult:
