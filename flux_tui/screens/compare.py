@@ -19,7 +19,7 @@ from flux_tui.model.compare import RUN, Comparison, RowComparison, compare
 from flux_tui.model.compare_words import comparison_text, summary
 from flux_tui.model.run import RunView
 from flux_tui.model.text import duration_text, printable, status_glyph, status_tone, status_word
-from flux_tui.model.tree import MISSING, Node
+from flux_tui.model.tree import MISSING, Mark, Node
 from flux_tui.model.waits import until_text
 from flux_tui.screens.pick_run import PickRunScreen
 from flux_tui.widgets import tones
@@ -35,14 +35,20 @@ ID_CELLS: Final = 8
 
 KEYS: Final = (
     ("enter", "details"),
-    ("left/right", "other run"),
+    ("←→", "other run"),
     ("p", "pick"),
-    ("s", "swap"),
     ("d", "only differences"),
-    ("x", "secrets"),
+    ("s", "swap"),
     ("y", "copy"),
-    ("esc", "back"),
+    ("x", "secrets"),
 )
+LAST_KEY: Final = ("esc", "back")
+MARKS: Final = {
+    Mark.ADDED: ("+ only B ", tones.GOOD),
+    Mark.CHANGED: ("~ differs", tones.CARE),
+    Mark.DELETED: ("- only A ", tones.BAD),
+    Mark.SAME: ("         ", ""),
+}
 
 
 class CompareScreen(Screen[None]):
@@ -93,6 +99,7 @@ class CompareScreen(Screen[None]):
         plain = desk.settings.ascii
         self.rows = CompareRows(desk.secrets, plain=plain, id="compare-rows")
         self.tree_view = DataTree(desk.secrets, empty=self._same)
+        self.tree_view.marks = MARKS
 
     def compose(self) -> ComposeResult:
         """Yield who is compared, the table, the details of a row, and the keys."""
@@ -104,7 +111,7 @@ class CompareScreen(Screen[None]):
                 yield self.rows
             with Pane(title="Differences", id="compare-detail"):
                 yield self.tree_view
-        yield Static(_keys_line(), id="compare-keys", markup=False)
+        yield Static(id="compare-keys", markup=False)
 
     def on_mount(self) -> None:
         """Read the partner, and look for news of both from now on."""
@@ -113,6 +120,7 @@ class CompareScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Draw the head of the table as wide as its rows."""
+        self.query_one("#compare-keys", Static).update(_keys_line(self.size.width - 2))
         self.call_after_refresh(self._show_head)
 
     # What is compared
@@ -268,9 +276,8 @@ def sections(
         section = difference.section
         titles.setdefault(section, _TITLES.get(section, section.capitalize()))
         for side, value in ((before, difference.first), (after, difference.second)):
-            kept = side.setdefault(section, {})
             if value is not MISSING:
-                kept[difference.name] = value
+                side.setdefault(section, {})[difference.name] = value
     if row is not None and row.code:
         before["code"], after["code"] = {"handler": "as it was in A"}, {"handler": "changed in B"}
         titles["code"] = "Code of the handler"
@@ -280,6 +287,9 @@ def sections(
 _TITLES: Final = {"data": "Data", "output": "Output", "error": "Error", "input": "Input"}
 
 
-def _keys_line() -> Content:
-    said = [Content.assemble((key, f"bold {tones.LINK}"), f" {what}") for key, what in KEYS]
+def _keys_line(width: int) -> Content:
+    """Return the keys that fit; the way out always does."""
+    said = [Content.assemble((key, f"bold {tones.LINK}"), f" {what}") for key, what in (*KEYS, LAST_KEY)]
+    while len(said) > 1 and Content("  ").join(said).cell_length > width:
+        del said[-2]
     return Content("  ").join(said)

@@ -120,7 +120,7 @@ class CompareRows(LineList):
         if status is None:
             return fit("" if row.kind in (INPUT, DATA) else ABSENT, cells), tones.FAINT
         tone = status_tone(status)
-        words = "" if took is None else duration_text(took)
+        words = printable(status) if took is None else duration_text(took)
         text = f"{status_glyph(status, ascii=self.plain)} {words}"
         return fit(text, cells), tones.MUTED if tone == "muted" else f"$text-{tone}"
 

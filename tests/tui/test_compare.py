@@ -14,7 +14,7 @@ from flux_tui.model.compare import Presence, compare, merged, moved_names, partn
 from flux_tui.model.compare_words import comparison_text, delta_text, ratio_text, remark, summary
 from flux_tui.model.run import RunRowView, RunView, StepView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.tree import Mark
+from flux_tui.model.tree import Mark, Node
 from flux_tui.screens.compare import CompareScreen, sections
 from flux_tui.screens.pick_run import PickRunScreen
 
@@ -144,7 +144,7 @@ def test_the_details_of_a_row_are_sections_with_both_sides() -> None:
     pay = next(row for row in compare(*two()).rows if row.name == "pay")
     before, after, titles = sections(pay)
     assert before["data"] == {"payment": "p-1", "api_key": "s3cret-1"}
-    assert after["data"] == {}
+    assert "data" not in after
     assert after["error"]["type"] == "ConnectionError"
     assert list(titles.values()) == ["Data", "Error", "Code of the handler"]
 
@@ -245,3 +245,13 @@ async def test_the_only_run_has_nothing_to_compare_with() -> None:
         await pilot.press("2", "equals_sign")
         await pilot.pause()
         assert "no other run to compare with" in said(pilot)
+
+
+def test_what_is_only_in_the_first_run_can_be_opened() -> None:
+    """A value that the second lacks as a whole has its rows all the same."""
+    root = Node((), {"data": {"payment": {"id": 1}}}, {}, only_changes=True)
+    root.expand(0)
+    assert [(root.row(at).path, root.row(at).mark) for at in range(root.total)] == [
+        (("data",), Mark.DELETED),
+        (("data", "payment"), Mark.DELETED),
+    ]
