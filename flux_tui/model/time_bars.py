@@ -63,8 +63,9 @@ def bars(
     """Return the row of a step. ``now`` is where spans end that still last."""
     cells = [Bit(text=" ")] * scale.width
     for fold in scale.folds:
-        for cell in range(round(fold.left), round(fold.right)):
-            cells[cell] = Bit(text=FOLD_MARK[ascii], kind="fold")
+        middle = (round(fold.left) + round(fold.right)) // 2
+        if middle < scale.width:
+            cells[middle] = Bit(text=FOLD_MARK[ascii], kind="fold")
     ranked = sorted(lane.spans, key=_rank)
     for span in ranked:
         _paint(cells, span, scale, now, chosen=span is chosen, plain=ascii)

@@ -65,7 +65,8 @@ class Scale:
         """Return where a time lies, from 0 to ``width``."""
         piece = self.pieces[max(bisect_right(self._starts, time) - 1, 0)]
         share = (time - piece.start) / ((piece.end - piece.start) or 1.0)
-        return piece.left + (piece.right - piece.left) * max(0.0, min(share, 1.0))
+        cell = piece.left + (piece.right - piece.left) * max(0.0, min(share, 1.0))
+        return min(cell, piece.right, float(self.width))
 
     @property
     def folds(self) -> tuple[Piece, ...]:
