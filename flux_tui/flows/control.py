@@ -19,7 +19,14 @@ async def signal(screen: "MainScreen") -> None:
     choices = () if view is None else choices_of(view.waits)
     if view is None or not choices:
         return
-    sent = await screen.app.push_screen_wait(SignalScreen(view.workflow, choices, screen.selection.step))
+    dialog = SignalScreen(
+        view.workflow,
+        choices,
+        screen.selection.step,
+        run=view.id,
+        recent=lambda name: screen.desk.payloads(view.workflow, name),
+    )
+    sent = await screen.app.push_screen_wait(dialog)
     if sent is None:
         return
     try:

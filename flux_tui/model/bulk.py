@@ -88,10 +88,10 @@ def counted(rows: Sequence[RunRowView]) -> str:
     if len(kinds) > MOST_KINDS:
         statuses = Counter(row.status for row in rows)
         workflows = len({row.workflow for row in rows})
-        said = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+        said = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
         return f"{said}, of {workflows} workflows"
     return ", ".join(
-        f"{count} {status} {printable(workflow)}" for (status, workflow), count in kinds.most_common()
+        f"{count:,} {status} {printable(workflow)}" for (status, workflow), count in kinds.most_common()
     )
 
 

@@ -20,6 +20,11 @@ def until_text(moment: float) -> str:
     return _local(moment).strftime("%d %b %H:%M")
 
 
+def clock_text(moment: float) -> str:
+    """Return a moment (milliseconds) as the local time to the second, with its day."""
+    return _local(moment).strftime("%d %b %H:%M:%S")
+
+
 def left_forms(until: float, now: float) -> list[str]:
     """Return how long it is until a moment, in full and shorter: ``58 min left``."""
     if now <= 0:

@@ -23,6 +23,10 @@ from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets import tones
 from flux_tui.widgets.text_rows import TextRow, TextRows
 
+AROUND: Final = 7
+"""Rows of the terminal that the list leaves for what is around it."""
+
+LEAST: Final = 6
 STEP_CELLS: Final = 24
 PATH_CELLS: Final = 22
 INDENT: Final = "    "
@@ -41,9 +45,9 @@ class ReplayScreen(Dialog[None]):
     """Shows a replay under way, then what came of it. ``enter`` opens what differs in a step."""
 
     DEFAULT_CSS = """
-    ReplayScreen > DialogBox { width: 110; height: 100%; max-height: 36; padding: 0 1; overflow-y: hidden; }
+    ReplayScreen > DialogBox { width: 110; padding: 0 1; overflow-y: hidden; }
     ReplayScreen #verdict { margin-bottom: 1; height: auto; }
-    ReplayScreen TextRows { height: 1fr; }
+    ReplayScreen TextRows { height: 6; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", id="replay.copy", show=False),
@@ -96,8 +100,11 @@ class ReplayScreen(Dialog[None]):
                 ]
             )
         )
-        self.show_keys((("enter", "open"), ("y", "copy"), ("esc", "close")))
+        opens = () if report.ok else (("enter", "open"),)
+        self.show_keys((*opens, ("y", "copy"), ("esc", "close")))
         self._show_rows()
+        room = max(self.app.size.height - AROUND, LEAST)
+        self._list.styles.height = min(max(self._list.row_count(), LEAST), room)
         first = next((step for step in self._steps if step.outcome is Outcome.DIFFERS), None)
         if first is not None:
             self._list.select(first.name)

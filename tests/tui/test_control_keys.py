@@ -82,7 +82,7 @@ async def test_a_commit_in_doubt_is_answered_without_typing() -> None:
         await pilot.pause()
         choices = pilot.app.screen.query_one("#choices", OptionList)
         assert choices.option_count == 3
-        assert "again: run it again" in str(choices.get_option_at_index(2).prompt)
+        assert "again  run it again" in str(choices.get_option_at_index(2).prompt)
         choices.highlighted = 2
         await pilot.press("enter")
         await until(lambda: desk.asked, "the verdict")
