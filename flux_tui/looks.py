@@ -166,7 +166,11 @@ def headline(desk: "Desk") -> Headline:
 
 
 def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
-    """Return what the footer says: the keys of the actions that belong there."""
+    """Return what the footer says: the keys of the actions that belong there.
+
+    First come those that are there only while they can be done: it is their moment.
+    """
+    offered = sorted(actions.offered(read_only=desk.read_only), key=lambda action: not action.only_now)
     return tuple(
         Hint(
             action=action.id,
@@ -175,7 +179,7 @@ def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
             reason=action.needs(situation),
             pinned=action.id in actions.PINNED,
         )
-        for action in actions.offered(read_only=desk.read_only)
+        for action in offered
         if action.in_footer and (keys := actions.keys_of(action, desk.settings.keymap))
         if not action.only_now or action.needs(situation) is None
     )

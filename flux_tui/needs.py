@@ -119,8 +119,11 @@ def a_tried_step(now: Situation) -> str | None:
 
 def a_step_to_edit(now: Situation) -> str | None:
     """Say why there is no data to edit: neither was the step tried, nor does a paused run stand before it."""
-    if now.step is not None and now.step.name in stops_of(now.run):
+    stops = stops_of(now.run)
+    if now.step is not None and now.step.name in stops:
         return None
+    if stops and now.step is not None and now.step.status == "pending":
+        return f"the run has not come to step {now.step.name!r}: select {stops[0]!r}, which it stands before"
     return a_tried_step(now)
 
 

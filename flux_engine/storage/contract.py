@@ -319,6 +319,17 @@ class _Listing(ContractPart):
             same(await _ids(storage, limit=3), ["run-3", "run-2", "run-1"])
             same(await _ids(storage, limit=0), [])
 
+    async def test_runs_are_found_by_the_beginning_of_their_id(self) -> None:
+        """Newest first, in this very case; no character is a wildcard."""
+        async with self.storage() as storage:
+            for n, run_id in enumerate(("3f2a", "3f", "3F2b", "x3f2", "3f%2", "3g")):
+                await storage.create(a_run(run_id, created_at=NOON + n))
+            same(await _ids(storage, id_prefix="3f"), ["3f%2", "3f", "3f2a"])
+            same(await _ids(storage, id_prefix="3f2"), ["3f2a"])
+            same(await _ids(storage, id_prefix="3f%"), ["3f%2"])
+            same(await _ids(storage, id_prefix="4"), [])
+            same(await _ids(storage, id_prefix="3f", limit=1), ["3f%2"])
+
     async def test_filters_by_workflow_status_and_time(self) -> None:
         """Filters hold together; ``since`` is inclusive, ``until`` exclusive, no status means any."""
         async with self.storage() as storage:

@@ -257,6 +257,8 @@ def _matches(row: RunRow, query: RunQuery) -> bool:
         return False
     if query.until is not None and row.created_at >= query.until:
         return False
+    if query.id_prefix and not row.id.startswith(query.id_prefix):
+        return False
     if not query.text:
         return True
     text = query.text.lower()

@@ -258,6 +258,8 @@ def listing(query: RunQuery) -> tuple[str, list[Any]]:
 
 
 _NEWEST = " ORDER BY created_at DESC, id DESC LIMIT ?"
+_LAST = "\U0010ffff"
+"""The character that comes after all others."""
 
 
 def _page(conditions: Sequence[str]) -> str:
@@ -280,6 +282,9 @@ def _conditions(query: RunQuery) -> tuple[list[str], list[Any]]:
     if query.before is not None:
         conditions.append("(created_at, id) < (?, ?)")
         parameters += (to_text(query.before[0]), query.before[1])
+    if query.id_prefix:
+        conditions.append("id >= ? AND id < ?")
+        parameters += [query.id_prefix, query.id_prefix + _LAST]
     if query.text:
         condition, parameter = _containing(query.text)
         conditions.append(condition)

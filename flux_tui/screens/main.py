@@ -19,6 +19,7 @@ from textual.widgets import Input, Static, TextArea
 
 from flux_tui import actions, at_hand, flows, gone, looks, selection
 from flux_tui.desk import Desk
+from flux_tui.flows import pointing
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.marks import Marks
 from flux_tui.model.run import DefinitionView, RunView
@@ -371,6 +372,10 @@ class MainScreen(Screen[None]):
             )
             return
         flows.perform(self, action_id)
+
+    @on(HeaderLine.Pressed)
+    def _header_pressed(self, message: HeaderLine.Pressed) -> None:
+        pointing.go_to_part(self, message.part)
 
     @on(FooterLine.Pressed)
     def _hint_pressed(self, message: FooterLine.Pressed) -> None:

@@ -18,7 +18,8 @@ from flux_tui.model.search import Needle, Scan
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import drawable, duration_text, fit, printable
 from flux_tui.widgets import tones
-from flux_tui.widgets.line_list import GUTTER, LineList
+from flux_tui.widgets.drawn_rows import GUTTER
+from flux_tui.widgets.line_list import LineList
 
 OFFSET_CELLS = 11
 STEP_CELLS = 16
@@ -170,7 +171,8 @@ class EventView(LineList):
             self._folds.toggle(item, [])
         else:
             draw = drawable if self.revealed else printable
-            self._folds.toggle(item, [draw(line) for line in _excerpt(self._json(self._events[item]), needle)])
+            lines = _excerpt(self._json(self._events[item]), needle)
+            self._folds.toggle(item, [draw(line) for line in lines])
             self.following = False
         self.rows_folded()
 
@@ -208,12 +210,12 @@ class EventView(LineList):
 
     def go_to_place(self, place: int) -> None:
         """Go to an event; it is unfolded where the match is in its JSON, until the next match."""
-        if self._opened is not None and self._opened != place and self._folds.is_open(self._opened):
+        if self._opened is not None and self._folds.is_open(self._opened):
             self._toggle(self._opened)
         self._opened = None
         row = self._folds.row(place) + self._notes
         self.move_to(row)
-        if self._needle is None or self._spans(self.render_row(row, self.size.width - GUTTER).plain, row):
+        if self._needle is None or self.spans(self.render_row(row, self.size.width - GUTTER).plain, row):
             return
         if not self._folds.is_open(place):
             self._toggle(place, self._needle)

@@ -27,7 +27,6 @@ from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.settings import Settings
 from flux_tui.widgets.details import TabBar
 from flux_tui.widgets.footer import FooterLine
-from flux_tui.widgets.runs import FilterInput
 
 PARCEL = described("parcel", "pick", "pack", "ship", commit="ship")
 LETTER = described("letter", "write", "send")
@@ -206,7 +205,7 @@ async def test_escape_backs_out_and_never_quits() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert len(desk.runs) == 2
-        assert not screen.query_one(FilterInput).display
+        assert not screen.runs_pane.filtering
         await pilot.press("4", "escape")
         assert screen.focused is screen.runs
         await pilot.press("escape", "escape")
