@@ -10,12 +10,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from flux_tui.model.layout import Layout, Mode
+from flux_tui.model.layout import Box, Layout, Mode
 
 LEAST_WIDTH: Final = 8
 MOST_ROWS_BELOW: Final = 4
 MOST_ROWS_BESIDE: Final = 12
 LEAST_GRAPH_ROWS: Final = 4
+MARGIN: Final = (24, 4)
 GAP: Final = 1
 FRAME: Final = 2
 MOST_SHOWN: Final = 0.5
@@ -78,25 +79,45 @@ class Hidden(Struct, frozen=True):
 def plan(layout: Layout, width: int, height: int) -> Plan:
     """Return the aid that a layout needs in a place of this size."""
     wide, high = layout.mode is not Mode.LIST and layout.width > width, layout.height > height
-    if not layout.boxes or width <= 0 or not (wide or high):
+    if not layout.boxes or width <= 0 or height <= 1 or not (wide or high):
         return Plan()
-    line = Plan(Aid.LINE) if height > 1 else Plan()
-    if layout.mode is Mode.LIST:
-        return line
     hides_much = width < layout.width * MOST_SHOWN or height < layout.height * MOST_SHOWN
-    if not hides_much:
-        return line
-    columns = max(2 * len({box.column for box in layout.boxes}) + 1, LEAST_WIDTH)
-    rows = len({box.row for box in layout.boxes})
-    if not wide and layout.width + GAP + columns + FRAME <= width and height > FRAME:
-        return Plan(Aid.BESIDE, columns, min(rows, MOST_ROWS_BESIDE, height - FRAME))
-    if not wide:
-        return line
-    columns = min(columns, width - FRAME)
+    if layout.mode is Mode.LIST or not hides_much:
+        return Plan(Aid.LINE)
+    return (_below if wide else _beside)(layout, width, height) or Plan(Aid.LINE)
+
+
+def _beside(layout: Layout, width: int, height: int) -> Plan | None:
+    """Return a map in the free columns beside the graph, if there are enough."""
+    columns, rows = _extent(layout)
+    if layout.width + GAP + columns + FRAME > width or height <= FRAME:
+        return None
+    return Plan(Aid.BESIDE, columns, min(rows, MOST_ROWS_BESIDE, height - FRAME))
+
+
+def _below(layout: Layout, width: int, height: int) -> Plan | None:
+    """Return a map below the graph, if that leaves the graph enough rows."""
+    columns, rows = _extent(layout)
+    if columns > width - FRAME:
+        columns = min(columns // 2, width - FRAME)
     spare = height - FRAME - min(layout.height, 2 * LEAST_GRAPH_ROWS)
     if spare < 1 or columns < LEAST_WIDTH:
-        return line
+        return None
     return Plan(Aid.BELOW, columns, min(rows, MOST_ROWS_BELOW, spare))
+
+
+def _extent(layout: Layout) -> tuple[int, int]:
+    """Return the columns and rows of a map on which each step has a place of its own."""
+    columns = 2 * len({box.column for box in layout.boxes}) + 1
+    return max(columns, LEAST_WIDTH), len({box.row for box in layout.boxes})
+
+
+def margins(view: View, box: Box) -> tuple[int, int]:
+    """Return how many columns and rows of the view stay free around a step that is brought into it."""
+    return (
+        max(min(MARGIN[0], view.width // 4, (view.width - box.width) // 2), 0),
+        max(min(MARGIN[1], view.height // 4, (view.height - box.height) // 2), 0),
+    )
 
 
 def hidden(layout: Layout, view: View) -> Hidden:

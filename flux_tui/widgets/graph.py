@@ -19,7 +19,7 @@ from textual.widget import Widget
 from flux_tui.model.captions import MOVING
 from flux_tui.model.layout import Box, Layout, Mode
 from flux_tui.model.layouts import AUTO, NEXT_VIEW, Layouts
-from flux_tui.model.overview import Aid, Plan, View, plan
+from flux_tui.model.overview import Aid, Plan, View, margins, plan
 from flux_tui.model.waits import paused_before
 from flux_tui.widgets.graph_canvas import Scene
 from flux_tui.widgets.graph_paper import Paper
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from flux_tui.model.run import GraphSpec, RunView, StepView
 
 MOST_BOX_ROWS = 17
-MARGIN = 6
-"""The columns of the view that stay free on both sides of the selected step."""
+ROOMY = 12
+"""The rows that a graph may have at least where it asks for rows for a map, too."""
 
 
 class StepGraph(WalkView, can_focus=True):
@@ -291,7 +291,8 @@ class StepGraph(WalkView, can_focus=True):
         room = self._room(viewport)
         layout = self._choose(room, width)
         self._asked_for = layout.mode
-        return max(layout.height + plan(layout, width, room).reserved, 1)
+        spare = room if room >= ROOMY else min(room, layout.height + 1)
+        return max(layout.height + plan(layout, width, spare).reserved, 1)
 
     def _room(self, viewport: Size) -> int:
         """Return how many rows boxes may ask for: what the parent's ``max-height`` allows, but not many."""
@@ -388,7 +389,8 @@ class StepGraph(WalkView, can_focus=True):
         self.panned = False
         box = self._paper.layout.box(self.selected)
         if box is not None and self.size:
-            spacing = Spacing(0, MARGIN, self._paper.plan.reserved, MARGIN)
+            beside, above = margins(self._view, box)
+            spacing = Spacing(above, beside, above + self._paper.plan.reserved, beside)
             region = Region(
                 0 if self._paper.layout.mode is Mode.LIST else box.x, box.y, box.width, box.height
             )
