@@ -3,8 +3,11 @@
 from typing import ClassVar
 
 from msgspec import Struct
+from textual import events
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widget import Widget
 
 from flux_tui.model.text import cut, printable
@@ -13,6 +16,8 @@ from flux_tui.widgets import tones
 
 GAP = "   "
 SHORTEST_NEWS = 16
+PART = "part"
+"""What the text of the header knows about where it was clicked."""
 
 
 class Headline(Struct, frozen=True, kw_only=True):
@@ -39,9 +44,22 @@ class HeaderLine(Widget):
 
     headline: reactive[Headline] = reactive(Headline())
 
+    class Pressed(Message):
+        """A part was clicked: ``news``, ``running`` or ``failed``."""
+
+        def __init__(self, part: str) -> None:
+            super().__init__()
+            self.part = part
+
     def render(self) -> Content:
         """Draw the headline into the width that there is."""
         return header_content(self.headline, self.size.width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Say which part was clicked."""
+        part = event.style.meta.get(PART)
+        if part is not None:
+            self.post_message(self.Pressed(part))
 
 
 def header_content(headline: Headline, width: int) -> Content:
@@ -68,16 +86,21 @@ def _joined(left: Content, right: Content, width: int) -> Content:
 
 def _news(news: News, text: str) -> Content:
     muted = news.tone == "muted"
-    glyph = (news.glyph, tones.MUTED if muted else f"${news.tone}")
-    return Content.assemble(glyph, " ", (text, tones.MUTED if muted else f"$text-{news.tone}"))
+    glyph = (news.glyph, tones.MUTED if muted else f"$text-{news.tone}")
+    said = Content.assemble(glyph, " ", (text, tones.MUTED if muted else f"$text-{news.tone}"))
+    return said.stylize(Style.from_meta({PART: "news"}))
 
 
 def _right(headline: Headline, watch: str) -> Content:
     counts = []
     if headline.running:
-        counts.append(Content.styled(f"{headline.running} running", "$text-accent"))
+        counts.append(_count(headline.running, "running", "$text-accent"))
     if headline.failed:
-        counts.append(Content.styled(f"{headline.failed} failed", "$text-error"))
+        counts.append(_count(headline.failed, "failed", "$text-error"))
     parts = [Content.styled(watch, "bold $text-warning")] if watch else []
     parts += [Content(" · ").join(counts)] if counts else []
     return Content(GAP).join(parts)
+
+
+def _count(number: int, status: str, tone: str) -> Content:
+    return Content.styled(f"{number} {status}", tone).stylize(Style.from_meta({PART: status}))
