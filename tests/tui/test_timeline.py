@@ -215,11 +215,13 @@ async def test_without_a_trace_the_store_tells_of_the_same_attempts(tmp_path: Pa
         create_workflow("order")
         .step("pay", pay, retries=1, backoff=lambda attempt: 0.02)
         .step("ask", lambda ctx: wait("approval"))
+        .step("tell", lambda ctx: wait("answer"))
     )
     sink, storage = JsonFileTraceSink(tmp_path / "trace.ndjson"), SQLiteStorage(tmp_path / "flux.db")
     async with FluxEngine(storage=storage, trace=sink) as engine:
         failed = await engine.execute(flow, {})
         await engine.retry_step(flow, failed.id, "pay")
+        await engine.signal(flow, failed.id, "approval", 1)
     _, traced = told(list(read_events(tmp_path / "trace.ndjson")))
     store = StoreFeed(tmp_path / "flux.db")
     stored = await store.run(failed.id)
