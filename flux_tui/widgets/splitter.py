@@ -9,7 +9,7 @@ from textual.geometry import Offset
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from flux_tui.panes import DEEP, SPLITS, Layout, Shares, Split, grown, measured, share_at
+from flux_tui.panes import DEEP, SPLITS, Layout, Shares, Split, cells, grown, measured, share_at
 from flux_tui.widgets.pane import Pane
 
 ZOOMS: Final = {"workflows-pane": "workflows", "runs-pane": "runs", "graph-pane": "graph"}
@@ -127,7 +127,10 @@ class PaneBody(Container):
         for split, before, after in self._parts():
             sized = (after if split.sized_after else before).region
             _, room = _extent(split, before, after)
-            share = grown(split, pane, sized.height if split.across else sized.width, room, by=by)
+            chosen = self.shares.of(self.layout_now).get(split.name)
+            size = sized.height if split.across else sized.width
+            now = size if chosen is None else cells(split, chosen, room)
+            share = grown(split, pane, now, room, by=by)
             if share is not None:
                 shares = shares.put(self.layout_now, split.name, share)
         return self._take(shares)

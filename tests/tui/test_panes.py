@@ -127,7 +127,7 @@ async def test_sizes_made_with_keys_last(size: tuple[int, int], tmp_path: Path) 
     async with opened(size, memory) as (pilot, screen):
         pane = screen.query_one("#graph-pane")
         designed = pane.region
-        await pilot.press("4", "plus")
+        await pilot.press("4", "plus", "plus")
         await pilot.pause()
         larger = pane.region
         assert larger.height > designed.height
