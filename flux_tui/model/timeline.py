@@ -14,6 +14,8 @@ from flux_tui.model import parse
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.spans import Kind, Span
 
+UNTOLD: Final = "the trace does not tell when it began"
+
 ENDINGS: Final[Mapping[str, str]] = {
     EventType.WORKFLOW_COMPLETE: "completed",
     EventType.WORKFLOW_ERROR: "failed",
@@ -168,7 +170,7 @@ def _close(spans: list[Span], at: float, status: str) -> None:
 
 def _ended(spans: list[Span], event: TraceEvent, status: str, delay: float | None = None) -> None:
     """Close the attempt in progress; one whose beginning nobody told began where its duration says."""
-    at = event.timestamp
+    at, begins_unknown = event.timestamp, False
     if not _open(spans, "attempt"):
         waited = bool(spans) and spans[-1].kind in ("back-off", "wait")
         if waited:
@@ -177,17 +179,19 @@ def _ended(spans: list[Span], event: TraceEvent, status: str, delay: float | Non
                 return
         if status == "completed" and spans and spans[-1].kind == "wait":
             return
-        start = at if waited or event.duration is None else at - max(event.duration, 0.0)
+        begins_unknown = waited or event.duration is None
+        start = at if begins_unknown or event.duration is None else at - max(event.duration, 0.0)
         spans.append(Span(kind="attempt", start=start, attempt=_number(event, spans, begins=True)))
     error = parse.error(event)
+    took = max(at - spans[-1].start, 0.0)
     spans[-1] = replace(
         spans[-1],
         end=max(at, spans[-1].start),
         status=status,
         attempt=event.attempt or spans[-1].attempt,
-        took=event.duration if event.duration is not None else max(at - spans[-1].start, 0.0),
+        took=took if begins_unknown or event.duration is None else event.duration,
         delay=delay,
-        note="" if error is None else str(error),
+        note=str(error) if error is not None else UNTOLD if begins_unknown else "",
     )
 
 

@@ -131,8 +131,15 @@ class TimelineRows(LineList):
         told = self.told
         if not told:
             return None
-        at = len(told) - 1 if self.chosen is None else self.chosen
-        return told[max(0, min(at, len(told) - 1))]
+        return told[max(0, min(self.chosen_at, len(told) - 1))]
+
+    @property
+    def chosen_at(self) -> int:
+        """The place of the chosen span; until one is chosen, the latest one at the moment looked at."""
+        if self.chosen is not None:
+            return self.chosen
+        begun = [span for span in self.told if self.moment is None or span.start <= self.moment]
+        return len(begun) - 1
 
     def _empty_text(self) -> str:
         if self.run is None:
@@ -235,8 +242,7 @@ class TimelineView(Vertical):
         """Choose the attempt before or after."""
         told = self.rows.told
         if told:
-            at = len(told) - 1 if self.rows.chosen is None else self.rows.chosen
-            self.rows.chosen = max(0, min(at + by, len(told) - 1))
+            self.rows.chosen = max(0, min(self.rows.chosen_at + by, len(told) - 1))
             self.rows.rows_changed()
             self._say()
 
