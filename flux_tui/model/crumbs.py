@@ -35,13 +35,16 @@ class Crumbs(Struct, frozen=True):
         return sum(map(cell_len, self.names)) + len(SEPARATOR) * max(len(self.names) - 1, 0)
 
 
-def crumbs(layout: Layout, selected: str | None, hidden: Hidden, width: int) -> Crumbs:
-    """Return the line in at most ``width`` cells: the counts first, then the names there is room for."""
+def crumbs(layout: Layout, selected: str | None, hidden: Hidden, width: int, *, remark: str = "") -> Crumbs:
+    """Return the line in at most ``width`` cells: the counts first, then the names there is room for.
+
+    ``remark`` is what to say of the selected step if there is room for it all.
+    """
     for worded in (True, False):
         before, after = counts(hidden, worded=worded)
         room = width - cell_len(before) - cell_len(after)
         if room > 0:
-            return Crumbs(before, after, *_names(layout, selected, room - 2 * SPACE))
+            return Crumbs(before, after, *_names(layout, selected, room - 2 * SPACE, remark))
     return Crumbs(cut(before, width))
 
 
@@ -55,7 +58,9 @@ def counts(hidden: Hidden, *, worded: bool) -> tuple[str, str]:
     return "  ".join(before), "  ".join(after)
 
 
-def _names(layout: Layout, selected: str | None, room: int) -> tuple[tuple[str, ...], int | None]:
+def _names(
+    layout: Layout, selected: str | None, room: int, remark: str
+) -> tuple[tuple[str, ...], int | None]:
     """Return the selected step between the ones beside it, or alone where there is little room."""
     box = layout.box(selected)
     if box is None or room < LEAST_NAME:
@@ -64,7 +69,8 @@ def _names(layout: Layout, selected: str | None, room: int) -> tuple[tuple[str, 
     ends = (beside.up, beside.down) if layout.mode is Mode.LIST else (beside.left, beside.right)
     before, after = (_label(layout, name) for name in ends)
     sides = [side for side in (before, after) if side]
-    here = cut(box.label, room)
+    here = f"{box.label} · {remark}" if remark else box.label
+    here = here if cell_len(here) <= room else cut(box.label, room)
     spare = room - cell_len(here) - len(SEPARATOR) * len(sides)
     each = spare // len(sides) if sides else 0
     if not sides or each < min(LEAST_NAME, max(map(cell_len, sides))):

@@ -6,14 +6,16 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
+from flux_tui.model.captions import MOVING, caption, shown_status
 from flux_tui.model.crumbs import SEPARATOR, Crumbs, counts, crumbs
-from flux_tui.model.layout import Layout
+from flux_tui.model.layout import Layout, Mode
 from flux_tui.model.overview import Aid, Hidden, Overview, Plan, View, hidden
 from flux_tui.model.text import status_glyph
 from flux_tui.widgets.graph_canvas import Scene, plain
 from flux_tui.widgets.graph_styles import BOLD, Styles
 
 LEAST_NAMES: Final = 24
+REMARK_CELLS: Final = 32
 SPACE: Final = 2
 
 
@@ -55,7 +57,14 @@ class Aids:
         return self._overview.target(column, row)
 
     def _crumbs(self, scene: Scene, off: Hidden, width: int) -> Crumbs:
-        return crumbs(self._layout, scene.selected, off, width)
+        return crumbs(self._layout, scene.selected, off, width, remark=self._remark(scene))
+
+    def _remark(self, scene: Scene) -> str:
+        """Return what a box would say of the selected step, where there are no boxes and it stands still."""
+        step, box = scene.steps.get(scene.selected or ""), self._layout.box(scene.selected)
+        if self._layout.mode is not Mode.COMPACT or box is None or shown_status(step) in MOVING:
+            return ""
+        return caption(step, box.node, REMARK_CELLS, scene.now, ascii=scene.ascii)
 
 
 def _strip(segments: list[Segment], scene: Scene) -> Strip:

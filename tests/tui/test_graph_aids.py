@@ -82,6 +82,8 @@ def test_the_line_counts_what_is_hidden_and_names_what_is_at_hand():
     assert whole.names == ("step-12", "step-13", "step-14")
     assert whole.here == 1
     assert crumbs(layout, "step-0", off, 80).here == 0
+    assert crumbs(layout, "step-13", off, 80, remark="12 ms").names[1] == "step-13 · 12 ms"
+    assert crumbs(layout, "step-13", off, 44, remark="12 ms " * 9).names == ("step-13",)
     assert crumbs(layout, "step-13", off, 38).names == ("step-13",)
     assert crumbs(layout, "step-13", off, 12) == crumbs(layout, None, off, 12)
     assert counts(Hidden(1, 2, 3, 4), worded=True) == (
