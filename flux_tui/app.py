@@ -2,18 +2,21 @@
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.markup import escape
 from textual import on
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 
 from flux_tui import actions, editor, key_help, keymap, themes
 from flux_tui.desk import Desk
+from flux_tui.palette import JumpProvider
 from flux_tui.plain import ASCII, MONOCHROME, NO_COLOR
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.main import MainScreen
@@ -27,6 +30,7 @@ class FluxApp(App[int], inherit_bindings=False):
     """The dashboard."""
 
     TITLE = "flux"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {JumpProvider}
     CSS_PATH: ClassVar = ["styles/main.tcss", "styles/plain.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "hint_quit", "Quit", show=False, system=True),
@@ -129,7 +133,7 @@ class FluxApp(App[int], inherit_bindings=False):
                 continue
             reason = action.needs(situation)
             text = action.description if reason is None else f"Not now: {reason}"
-            yield SystemCommand(action.title, text, lambda chosen=action.id: screen.action_do(chosen))
+            yield SystemCommand(action.title, escape(text), lambda chosen=action.id: screen.action_do(chosen))
 
 
 def run_dashboard(

@@ -29,11 +29,11 @@ from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import embed
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
-from flux_tui.paging import Failures, Paging
+from flux_tui.paging import Failures, Paging, beginning_with
 from flux_tui.recovering import tell_interrupted
 from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
-from flux_tui.settings import STANDARD_INPUT, Settings
+from flux_tui.settings import Settings
 from flux_tui.verbs import Verbs
 
 TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
@@ -203,12 +203,16 @@ class Desk(Verbs):
             self._reading_older = True
             self._spawn(self._read_older(self._store))
 
+    async def runs_beginning_with(self, text: str, limit: int) -> list[RunRowView]:
+        """Return the newest runs whose id begins with a text, whether they were read before or not."""
+        return await beginning_with(self.runs, self._store, text, limit)
+
     # The trace
 
     async def _follow_trace(self) -> None:
         seen: object = None
         while True:
-            there = self._trace_mark()
+            there = self._trace.mark()
             if there is None or there != seen:
                 async with self._turn:
                     news = await self._trace.poll()
@@ -222,16 +226,6 @@ class Desk(Verbs):
             else:
                 await _wait(self._stir, TRACE_IDLE)
                 self._stir.clear()
-
-    def _trace_mark(self) -> object:
-        """Return what differs after the trace changed: asking is far cheaper than reading. ``None``: read."""
-        if self.settings.trace == STANDARD_INPUT:
-            return None
-        try:
-            found = self.settings.trace.stat()
-        except OSError as error:
-            return error.errno
-        return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns
 
     def _take_trace(self, news: TraceNews) -> None:
         if news.reset:

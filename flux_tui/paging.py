@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flux_engine.execution import RunStatus
+from flux_engine.storage.base import RunQuery
 from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.model.failures import FAILED
 from flux_tui.model.run import RunRowView
@@ -121,6 +122,15 @@ class Failures:
                 return found
             start = rows[-1]
         return None
+
+
+async def beginning_with(runs: RunsModel, store: StoreFeed | None, text: str, limit: int) -> list[RunRowView]:
+    """Return the newest runs whose id begins with a text: those that are known, and those of the store."""
+    found = {row.id: row for row in runs.beginning_with(text, limit)}
+    if store is not None:
+        page = await store.page(RunQuery(id_prefix=text), limit=limit)
+        found = {row.id: row for row in page if row.id not in runs.hidden} | found
+    return sorted(found.values(), key=_place, reverse=True)[:limit]
 
 
 def _place(row: RunRowView) -> tuple[float, str]:

@@ -7,6 +7,7 @@ shift of pointers, whatever the number of runs.
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import RunRowView
@@ -85,6 +86,13 @@ class RunsModel:
         at = bisect_left(self._shown, key)
         found = at < len(self._shown) and self._shown[at] == key
         return len(self._shown) - 1 - at if found else None
+
+    def beginning_with(self, text: str, limit: int) -> list[RunRowView]:
+        """Return the newest runs whose id begins with a text, in whatever case, shown or not."""
+        low = text.casefold()
+        ids = (run_id for _, run_id in reversed(self._order) if run_id[: len(text)].casefold() == low)
+        found = (self._rows[run_id] for run_id in ids if run_id not in self._hidden)
+        return list(islice(found, limit))
 
     def place_below(self, row: RunRowView) -> int:
         """Return where in the list the runs begin that are older than this one, shown or not."""
