@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import fold
+from flux_tui.model.lineage import origin_of, with_copied
 from flux_tui.model.masked import masked_logs, masked_run
 from flux_tui.model.run import LogLine, RunView
 from flux_tui.model.secrets import Secrets
@@ -78,6 +79,8 @@ class OpenRuns:
         accounts = (entry.traced, entry.stored)
         if any(now is not then for now, then in zip(accounts, entry.chosen_from, strict=True)):
             chosen = fold.newer(*accounts)
+            if chosen is not None and chosen is entry.traced and entry.stored is not None:
+                chosen = with_copied(chosen, entry.stored, origin_of(entry.events))
             entry.chosen = None if chosen is None else masked_run(chosen, self._secrets)
             entry.chosen_from = accounts
         return entry.chosen

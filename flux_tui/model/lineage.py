@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
-from flux_tui.model.run import GraphSpec, RunView
+from flux_tui.model.run import GraphSpec, RunView, StepView
 
 _DONE = frozenset({"completed", "skipped", "compensated"})
 
@@ -24,6 +25,22 @@ def origin_of(events: Iterable[TraceEvent]) -> Origin | None:
     said = {} if start is None else parse.meta(start)
     run, step = said.get("forkedFrom"), said.get("fromStep")
     return Origin(run=run, step=step) if isinstance(run, str) and isinstance(step, str) else None
+
+
+def with_copied(run: RunView, stored: RunView, origin: Origin | None) -> RunView:
+    """Return a fork with what was copied into it, of which its trace has nothing, from the store."""
+    if origin is None:
+        return run
+    own = frozenset(from_here_on(run.graph, origin.step))
+    return replace(run, steps=tuple(_copied(step, stored.step(step.name), own) for step in run.steps))
+
+
+def _copied(step: StepView, stored: StepView | None, own: frozenset[str]) -> StepView:
+    if stored is None:
+        return step
+    if step.status == "pending" and step.name not in own and stored.status in _DONE:
+        return stored
+    return replace(step, edit=stored.edit) if step.edit is None and stored.edit is not None else step
 
 
 def from_here_on(graph: GraphSpec, step: str) -> tuple[str, ...]:

@@ -227,6 +227,6 @@ def _described(choice: SignalChoice) -> Content:
     name = (printable(choice.name), "bold")
     if choice.verdict is not None:
         about = (f"  {_MEANING[choice.verdict]}", tones.CARE)
-        return Content.assemble((choice.verdict, "bold"), about, (f"  {printable(choice.step)}", tones.MUTED))
+        return Content.assemble((f"{choice.verdict:<5}", "bold"), about, (f"  {printable(choice.step)}", tones.MUTED))
     until = "" if choice.until is None else f" until {until_text(choice.until)}"
     return Content.assemble(name, (f"  step {printable(choice.step)} waits for it{until}", tones.MUTED))
