@@ -53,7 +53,9 @@ async def _go_on(
 
     def request(allow_changed: bool) -> Coroutine[Any, Any, str]:  # noqa: FBT001
         if data and step is not None and step not in stops[:1]:
-            return desk.retry(view, step, data=data, stepping=stepping, allow_changed=allow_changed)
+            return desk.retry(
+                view, step, scope="downstream", data=data, stepping=stepping, allow_changed=allow_changed
+            )
         return desk.resume(view, data=data or None, stepping=stepping, allow_changed=allow_changed)
 
     await send_on(screen, view.workflow, "The run did not go on", request)
