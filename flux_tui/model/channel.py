@@ -3,8 +3,7 @@
 This is channel routing as chip designers do it, turned by a quarter: a net's lines run from the left
 to its track, along the track, and on to the right. Two nets that would share a piece of a row get
 their tracks in the order that keeps them apart; where no order does, a net changes tracks along a
-free row. Where two nets only cross, the upright line is drawn whole and the level one gives way, so a
-crossing never looks like a joint.
+free row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,29 +11,10 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
-LEVEL, UPRIGHT = LEFT | RIGHT, UP | DOWN
-LINES = {
-    LEFT: "─",
-    RIGHT: "─",
-    UP: "│",
-    DOWN: "│",
-    LEVEL: "─",
-    UPRIGHT: "│",
-    RIGHT | DOWN: "╭",
-    LEFT | DOWN: "╮",
-    RIGHT | UP: "╰",
-    LEFT | UP: "╯",
-    LEVEL | DOWN: "┬",
-    LEVEL | UP: "┴",
-    UPRIGHT | RIGHT: "├",
-    UPRIGHT | LEFT: "┤",
-    LEVEL | UPRIGHT: "┼",
-}
+from flux_tui.model.raster import Flow, Raster
+
 MANY_NETS = 24
 ROOMY_TRACKS = 6
-
-Flow = tuple[int, int]
 
 
 class End(Struct, frozen=True, gc=False):
@@ -68,45 +48,6 @@ class Wire(Struct):
         return len(self.rows) == 1 and not any(end.link for end in (*self.sources, *self.targets))
 
 
-class Cell:
-    """What is drawn at one place of a channel, and for which flows."""
-
-    __slots__ = ("arrow", "joint", "level", "level_flows", "upright", "upright_flows")
-
-    def __init__(self) -> None:
-        self.level = self.upright = 0
-        self.level_flows: tuple[Flow, ...] = ()
-        self.upright_flows: tuple[Flow, ...] = ()
-        self.joint = self.arrow = False
-
-    @property
-    def text(self) -> str:
-        """The character to draw."""
-        if self.arrow:
-            return "▶"
-        crossing = self.level and self.upright and not self.joint
-        return LINES[self.upright if crossing else self.level | self.upright]
-
-    @property
-    def flows(self) -> tuple[Flow, ...]:
-        """The flows to which the character belongs."""
-        if self.level and self.upright and not self.joint:
-            return self.upright_flows
-        if not self.level_flows or not self.upright_flows:
-            return self.level_flows or self.upright_flows
-        return tuple(dict.fromkeys((*self.level_flows, *self.upright_flows)))
-
-
-Cells = dict[tuple[int, int], Cell]
-
-
-def _cell(cells: Cells, row: int, x: int) -> Cell:
-    cell = cells.get((row, x))
-    if cell is None:
-        cell = cells[row, x] = Cell()
-    return cell
-
-
 def everything(ends: Sequence[End]) -> int:
     """Return the union of the steps of several ends."""
     union = 0
@@ -116,7 +57,7 @@ def everything(ends: Sequence[End]) -> int:
 
 
 class Channel:
-    """The routed lines between two columns. ``width`` is known at once; ``cells`` draws them."""
+    """The routed lines between two columns. ``width`` is known at once; ``draw`` draws them."""
 
     def __init__(self, wires: Sequence[Wire], *, lead: int, straight: int) -> None:
         self._rows = {end.row for wire in wires for end in (*wire.sources, *wire.targets)}
@@ -129,12 +70,12 @@ class Channel:
         self._step = 2 if tracks <= ROOMY_TRACKS else 1
         self.width = lead + (tracks - 1) * self._step + 3 if tracks else straight
 
-    def cells(self) -> Cells:
-        """Return the cells by ``(row, x)``, ``x`` counting from the channel's left."""
-        cells: Cells = {}
+    def draw(self) -> Raster:
+        """Return the lines on paper as wide as the channel."""
+        paper = Raster(self.width)
         for wire in self._wires:
-            self._draw(wire, cells)
-        return cells
+            self._draw(wire, paper)
+        return paper
 
     def _free_row(self, near: int, toward: int) -> int:
         """Take the row nearest to ``near`` on which nothing ends, rather on the side of ``toward``."""
@@ -224,40 +165,33 @@ class Channel:
     def _x(self, wire: Wire) -> int:
         return self._lead + wire.track * self._step
 
-    def _draw(self, wire: Wire, cells: Cells) -> None:
+    def _draw(self, wire: Wire, paper: Raster) -> None:
         sources, targets = everything(wire.sources), everything(wire.targets)
         if wire.straight:
-            self._draw_level(cells, wire.rows[0], -1, self.width, (sources, targets))
-            self._draw_arrow(wire.targets[0], cells)
+            paper.level(wire.rows[0], -1, self.width, (sources, targets))
+            _draw_arrow(wire.targets[0], paper)
             return
         x = self._x(wire)
         for end in wire.sources:
             if not end.link:
-                self._draw_level(cells, end.row, -1, x, (end.steps, targets))
+                paper.level(end.row, -1, x, (end.steps, targets))
         for end in wire.targets:
             stop = self._x(self._consumer(end.link)) if end.link else self.width
-            self._draw_level(cells, end.row, x, stop, (sources, end.steps))
-            self._draw_arrow(end, cells)
+            paper.level(end.row, x, stop, (sources, end.steps))
+            _draw_arrow(end, paper)
         for end in (*wire.sources, *wire.targets):
-            cells[end.row, x].joint = True
+            paper.joint(end.row, x)
         rows = wire.rows
         for top, bottom in pairwise(rows):
-            _draw_upright(cells, x, top, bottom, tuple(_flows_between(wire, bottom)))
-
-    def _draw_level(self, cells: Cells, row: int, start: int, stop: int, flow: Flow) -> None:
-        """Draw from the middle of ``start`` to the middle of ``stop``, either of which may be outside."""
-        for x in range(max(start, 0), min(stop, self.width - 1) + 1):
-            cell = _cell(cells, row, x)
-            cell.level |= (LEFT if x > start else 0) | (RIGHT if x < stop else 0)
-            if flow not in cell.level_flows:
-                cell.level_flows += (flow,)
-
-    def _draw_arrow(self, end: End, cells: Cells) -> None:
-        if end.arrow:
-            cells[end.row, self.width - 1].arrow = True
+            paper.upright(x, top, bottom, tuple(_flows_between(wire, bottom)))
 
     def _consumer(self, link: int) -> Wire:
         return next(wire for wire in self._wires if any(end.link == link for end in wire.sources))
+
+
+def _draw_arrow(end: End, paper: Raster) -> None:
+    if end.arrow:
+        paper.arrow(end.row)
 
 
 def _end_on(row: int, wire: Wire) -> End:
@@ -344,10 +278,3 @@ def _flows_between(wire: Wire, bottom: int) -> Iterator[Flow]:
         lower = everything([end for end in tails if end.row >= bottom])
         if upper and lower:
             yield (upper, lower) if heads is wire.sources else (lower, upper)
-
-
-def _draw_upright(cells: Cells, x: int, top: int, bottom: int, flows: tuple[Flow, ...]) -> None:
-    for row in range(top, bottom + 1):
-        cell = _cell(cells, row, x)
-        cell.upright |= (UP if row > top else 0) | (DOWN if row < bottom else 0)
-        cell.upright_flows += tuple(flow for flow in flows if flow not in cell.upright_flows)

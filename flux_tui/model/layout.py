@@ -11,10 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from flux_tui.model.channel import Cell, Channel, End, Flow, Wire
+from flux_tui.model.channel import Channel, End, Wire
 from flux_tui.model.lanes import assign_rows
 from flux_tui.model.layers import Layers, bits, build_layers, successors
 from flux_tui.model.neighbours import Place, find_neighbours
+from flux_tui.model.raster import Flow
 from flux_tui.model.run import GraphSpec, NodeSpec
 from flux_tui.model.text import cut, printable
 
@@ -168,7 +169,7 @@ class _Drawing:
         self._labels = [cut(printable(node.name), metrics.name) for node in nodes]
         self._edges: dict[Flow, int] = {}
         self._bundles: dict[tuple[Flow, ...], tuple[int, ...]] = {}
-        self._cells: dict[int, dict[int, tuple[str, tuple[int, ...]]]] = {}
+        self._strokes: dict[int, list[Stroke]] = {}
         self._boxes: dict[int, Box] = {}
 
     def layout(self, after: Sequence[int]) -> Layout:
@@ -180,17 +181,17 @@ class _Drawing:
             x += width
             if place < len(self._layers.nets):
                 channel = self._channel(place)
-                for (row, offset), cell in channel.cells().items():
-                    self._put(row, x + offset, cell)
+                for run in channel.draw().runs():
+                    self._put(run.row, x + run.x, run.text, self._bundle(run.flows))
                 x += channel.width
         boxes = tuple(self._boxes[number] for number in range(len(self._nodes)))
-        height = max([box.y + box.height for box in boxes] + [row + 1 for row in self._cells])
+        height = max([box.y + box.height for box in boxes] + [row + 1 for row in self._strokes])
         return Layout(
             mode=self._mode,
             width=x,
             height=height,
             boxes=boxes,
-            strokes=tuple(_strokes(self._cells.get(row, {})) for row in range(height)),
+            strokes=tuple(tuple(self._strokes.get(row, ())) for row in range(height)),
             edges=tuple(Edges(self._names(left), self._names(right)) for left, right in self._edges),
             neighbours=_neighbours(boxes, after),
         )
@@ -223,8 +224,7 @@ class _Drawing:
             start = x + own
         flows = self._leaving(number) if start < stop and not last else ()
         if flows:
-            for cell in range(start, stop):
-                self._cells.setdefault(row, {})[cell] = ("─", flows)
+            self._put(row, start, "─" * (stop - start), flows)
 
     def _leaving(self, number: int) -> tuple[int, ...]:
         """Return the edges that leave a port."""
@@ -251,27 +251,23 @@ class _Drawing:
         ]
         return Channel(wires, lead=self._metrics.lead, straight=self._metrics.straight)
 
-    def _put(self, row: int, x: int, cell: Cell) -> None:
-        flows = cell.flows
+    def _put(self, row: int, x: int, text: str, edges: tuple[int, ...]) -> None:
+        """Draw at the right end of a row, on the same stroke if it belongs to the same edges."""
+        strokes = self._strokes.setdefault(row, [])
+        last = strokes[-1] if strokes else None
+        if last is not None and last.edges == edges and last.x + len(last.text) == x:
+            strokes[-1] = Stroke(last.x, last.text + text, edges)
+        else:
+            strokes.append(Stroke(x, text, edges))
+
+    def _bundle(self, flows: tuple[Flow, ...]) -> tuple[int, ...]:
         edges = self._bundles.get(flows)
         if edges is None:
             edges = self._bundles[flows] = tuple(self._edge(flow) for flow in flows)
-        self._cells.setdefault(row, {})[x] = (cell.text, edges)
+        return edges
 
     def _edge(self, flow: Flow) -> int:
         return self._edges.setdefault(flow, len(self._edges))
-
-
-def _strokes(cells: dict[int, tuple[str, tuple[int, ...]]]) -> tuple[Stroke, ...]:
-    """Join neighbouring cells of a row that belong to the same edges."""
-    strokes: list[Stroke] = []
-    for x in sorted(cells):
-        text, edges = cells[x]
-        if strokes and strokes[-1].edges == edges and strokes[-1].x + len(strokes[-1].text) == x:
-            strokes[-1] = Stroke(strokes[-1].x, strokes[-1].text + text, edges)
-        else:
-            strokes.append(Stroke(x, text, edges))
-    return tuple(strokes)
 
 
 def _neighbours(boxes: Sequence[Box], after: Sequence[int]) -> dict[str, Beside]:
