@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import pytest
@@ -88,13 +88,20 @@ class Browser:
 
     async def sees(self, *parts: str) -> str:
         """Wait until all these texts are shown; return all that is."""
+        return await self._shows(lambda text: all(part in text for part in parts), " and ".join(parts))
+
+    async def misses(self, part: str) -> str:
+        """Wait until a text is no longer shown; return what is."""
+        return await self._shows(lambda text: part not in text, f"the end of {part}")
+
+    async def _shows(self, condition: Callable[[str], bool], what: str) -> str:
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
             text = await self.text()
-            if all(part in text for part in parts):
+            if condition(text):
                 return text
             await self.page.wait_for_timeout(20)
-        pytest.fail(f"never came: {' and '.join(parts)}\n{await self.text()}\n{self.errors}")
+        pytest.fail(f"never came: {what}\n{await self.text()}\n{self.errors}")
 
     async def clipboard(self) -> str:
         """The text on the browser's clipboard."""
