@@ -13,9 +13,10 @@ from flux_tui.needs import Situation
 from flux_tui.screens.bulk import BulkScreen
 from flux_tui.screens.compare import CompareScreen
 from flux_tui.screens.confirm import ConfirmScreen
+from flux_tui.screens.dialog import Dialog
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.edit_stop import EditStopScreen
-from flux_tui.screens.help import HelpEntry
+from flux_tui.screens.help import HelpEntry, HelpScreen
 from flux_tui.screens.pick_run import PickRunScreen
 from flux_tui.screens.replay import ReplayScreen
 from flux_tui.screens.retry import RetryScreen
@@ -24,16 +25,23 @@ from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.widgets.data_view import DataView
 from flux_tui.widgets.error_view import ErrorView
 from flux_tui.widgets.event_view import EventView
+from flux_tui.widgets.filter_line import FilterInput
 from flux_tui.widgets.graph import StepGraph
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.log_view import LogView
 from flux_tui.widgets.runs import RunList
+from flux_tui.widgets.search_pane import SearchInput, SearchPane
 from flux_tui.widgets.timeline_view import TimelineView
+from flux_tui.widgets.workflows import WorkflowList
 
 PARTS: Final[Sequence[tuple[str, type[Widget]]]] = (
     ("In the graph", StepGraph),
     ("In the list of runs", RunList),
     ("In every list", LineList),
+    ("In the workflows", WorkflowList),
+    ("In the line to filter by", FilterInput),
+    ("While something is searched for", SearchPane),
+    ("In the line to search", SearchInput),
     ("In the error", ErrorView),
     ("In the data", DataView),
     ("In the timeline", TimelineView),
@@ -45,6 +53,8 @@ CLASHES: Final = "Clashes"
 """The group of keys that are wanted twice."""
 
 DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
+    ("In every dialog", Dialog),
+    ("In the help", HelpScreen),
     ("In the comparison of two runs", CompareScreen),
     ("In the list of runs to compare with", PickRunScreen),
     ("In the form of a run", TriggerScreen),
