@@ -40,13 +40,7 @@ def dev(
     ascii_only: Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII only.")] = None,
     port: Annotated[
         int | None,
-        typer.Option(
-            "--port",
-            metavar="PORT",
-            min=0,
-            max=65_535,
-            help="Serve it to browsers. 0: any free port.",
-        ),
+        typer.Option("--port", metavar="PORT", min=0, max=65_535, help="Serve it to browsers. 0: any port."),
     ] = None,
     host: Annotated[
         str | None,
