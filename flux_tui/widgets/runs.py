@@ -64,8 +64,8 @@ class RunList(LineList):
         return len(self._model)
 
     def row_key(self, index: int) -> Hashable:
-        """Return the id of the run in a row."""
-        return self._model.row(index).id
+        """Return the id of the run in a row; ``""`` when the run has just been deleted."""
+        return self._model.row(index).id if index < len(self._model) else ""
 
     def index_of(self, key: Hashable, near: int) -> int | None:
         """Return the place of a run, wherever it was before."""
@@ -80,7 +80,9 @@ class RunList(LineList):
             self.select(selected)
 
     def render_row(self, index: int, width: int) -> Content:
-        """Draw one run."""
+        """Draw one run; nothing in the place of one that has just been deleted."""
+        if index >= len(self._model):
+            return Content("")
         row = self._model.row(index)
         tone = status_tone(row.status)
         age = age_text(self._now() - row.started_at)
