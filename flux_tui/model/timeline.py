@@ -75,6 +75,7 @@ class History:
         self._start: float | None = None
         self._latest = 0.0
         self._end: float | None = None
+        self._made: tuple[RunView, int, Timeline] | None = None
 
     def follow(self, events: Sequence[TraceEvent]) -> None:
         """Take in the events of a run: a list that is appended to, and replaced when it is read anew."""
@@ -92,6 +93,12 @@ class History:
         """Return what is known by now, with a lane for each step of the run; by the store without a trace."""
         if not self._events:
             return from_store(run)
+        made = self._made
+        if made is None or made[0] is not run or made[1] != self._read:
+            made = self._made = (run, self._read, self._make(run))
+        return made[2]
+
+    def _make(self, run: RunView) -> Timeline:
         names = dict.fromkeys([*(step.name for step in run.steps), *self._spans])
         lanes = tuple(Lane(step=name, spans=tuple(self._spans.get(name, ()))) for name in names)
         over = run.status not in ("running", "pending", "suspended")

@@ -19,6 +19,8 @@ from flux_tui.widgets.line_list import GUTTER, LineList
 SIGN_TONES: Final = {"~": tones.CARE, "+": tones.GOOD, "-": tones.BAD}
 SIDE, DELTA, RATIO, TRIES = 11, 10, 7, 6
 LEAST_REMARK: Final = 16
+SLOWER: Final = 1.25
+"""How many times as long a step must take to stand out."""
 NAMES: Final = (10, 28)
 ABSENT: Final = "–"  # noqa: RUF001
 
@@ -106,7 +108,7 @@ class CompareRows(LineList):
             *(self._side(row, side, at.side) for side in (0, 1)),
         ]
         if at.delta:
-            slower = row.delta is not None and row.delta > 0
+            slower = row.ratio is not None and row.ratio >= SLOWER
             parts.append((delta_text(row).rjust(at.delta - 1) + " ", tones.CARE if slower else tones.MUTED))
         if at.ratio:
             parts.append((ratio_text(row).rjust(at.ratio - 1) + " ", tones.MUTED))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,7 +23,7 @@ from flux_tui.model.text import fit, printable
 from flux_tui.model.time_bars import FILLS, axis, bars, look
 from flux_tui.model.time_scale import Scale
 from flux_tui.model.time_words import span_text, total_text, totals_text
-from flux_tui.model.timeline import History, Lane, Timeline, totals, union
+from flux_tui.model.timeline import History, Lane, Timeline, Totals, totals, union
 from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import GUTTER, LineList
 
@@ -63,12 +64,17 @@ class TimelineRows(LineList):
         self.moment: float | None = None
         self.chosen: int | None = None
         self._scale: Scale | None = None
+        self._spent: Totals | None = None
+        self._longest = 0
 
     def show(self, run: RunView | None, line: Timeline, now: float, moment: float | None) -> None:
         """Show the timeline of a run at the moment ``now``; ``moment`` is the past one that is looked at."""
         another = run is None or self.run is None or run.id != self.run.id
+        if line is not self.line:
+            self._longest = max((cell_len(printable(lane.step)) for lane in line.lanes), default=0)
+        if line is not self.line or (line.end is None and now != self.now):
+            self._scale = self._spent = None
         self.run, self.line, self.now, self.moment = run, line, now, moment
-        self._scale = None
         if another:
             self.rows_replaced()
         else:
@@ -78,8 +84,7 @@ class TimelineRows(LineList):
     def name_cells(self) -> int:
         """How wide the names are."""
         low, high = NAME_CELLS
-        longest = max((Content(printable(lane.step)).cell_length for lane in self.line.lanes), default=low)
-        return max(low, min(longest, high, (self.size.width - GUTTER) // 4))
+        return max(low, min(self._longest, high, (self.size.width - GUTTER) // 4))
 
     @property
     def scale(self) -> Scale:
@@ -91,6 +96,13 @@ class TimelineRows(LineList):
             end = self.now if self.line.end is None else self.line.end
             self._scale = Scale(self.line.start, end, union(spans, DRAWN, self.now), width)
         return self._scale
+
+    @property
+    def spent(self) -> Totals:
+        """How the time was spent by now."""
+        if self._spent is None:
+            self._spent = totals(self.line, self.now)
+        return self._spent
 
     def row_count(self) -> int:
         """Return how many steps there are."""
@@ -255,7 +267,7 @@ class TimelineView(Vertical):
             for span in lane.spans
             if span.kind != "back-off"
         ]
-        return "\n".join([*lines, totals_text(totals(rows.line, rows.now))]) if lines else ""
+        return "\n".join([*lines, totals_text(rows.spent)]) if lines else ""
 
     def _say(self) -> None:
         rows = self.rows
@@ -267,7 +279,7 @@ class TimelineView(Vertical):
         self._axis.update(Content(" " * (rows.name_cells + 1) + drawn))
         width = max(self.size.width - 2, 0)
         self._words.update(self._words_of(rows, width))
-        said = totals_text(totals(rows.line, rows.now))
+        said = totals_text(rows.spent)
         self._totals.update(Content(_with_legend(said, rows.plain, width)).truncate(width, ellipsis=True))
 
     def _words_of(self, rows: TimelineRows, width: int) -> Content:
