@@ -42,7 +42,7 @@ class RunQueries(EngineParts):
         Args:
             workflow: only runs of the workflow with this name.
             status: only runs with this status, or one of these.
-            text: only runs with this in their id, workflow or error, ignoring case.
+            text: only runs with this in their id, workflow, current step or error, ignoring case.
             id_prefix: only runs whose id begins like this, in this very case.
             since: only runs created at this time or later.
             until: only runs created before this time.

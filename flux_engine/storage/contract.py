@@ -355,15 +355,16 @@ class _Listing(ContractPart):
             same(await _ids(storage, statuses=(RunStatus.RUNNING,)), [])
             same(await _ids(storage, statuses=(RunStatus.COMPLETED,)), ["run-1"])
 
-    async def test_text_is_looked_for_in_id_workflow_and_error(self) -> None:
+    async def test_text_is_looked_for_in_id_workflow_step_and_error(self) -> None:
         """Any part matches, in any case, and no character of the text has a meaning of its own."""
         async with self.storage() as storage:
             await storage.create(a_run("abc-1", created_at=NOON + 3))
             await storage.create(a_run("x-2", workflow="Billing", created_at=NOON + 2))
             await storage.create(a_run("x-3", error_summary="ValueError: 100% ÄRGER_\\", created_at=NOON + 1))
-            await storage.create(a_run("x-4", error_summary="1000 ok", created_at=NOON))
+            await storage.create(a_run("x-4", error_summary="1000 ok", current_step="Ship", created_at=NOON))
             same(await _ids(storage, text="BC-"), ["abc-1"])
             same(await _ids(storage, text="bill"), ["x-2"])
+            same(await _ids(storage, text="ship"), ["x-4"])
             same(await _ids(storage, text="valueerror"), ["x-3"])
             same(await _ids(storage, text="100%"), ["x-3"])
             same(await _ids(storage, text="r_"), ["x-3"])

@@ -262,4 +262,5 @@ def _matches(row: RunRow, query: RunQuery) -> bool:
     if not query.text:
         return True
     text = query.text.lower()
-    return any(text in part.lower() for part in (row.id, row.workflow, row.error or ""))
+    searched = (row.id, row.workflow, row.current_step or "", row.error or "")
+    return any(text in part.lower() for part in searched)

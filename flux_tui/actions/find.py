@@ -16,7 +16,7 @@ ACTIONS: Final = (
         group="Find",
         needs=needs.nothing,
         in_footer=True,
-        command="flux runs list",
+        command="flux runs list --filter",
     ),
     Action(
         id="next-failure",

@@ -79,11 +79,7 @@ class Filter(Struct, frozen=True, kw_only=True):
         return all(term.matches(row) for term in self.terms)
 
     def query(self, base: RunQuery | None = None) -> RunQuery:
-        """Return ``base`` narrowed to what the store can decide itself; ``matches`` decides the rest.
-
-        The store does not look at steps: a term without a field finds a run by its step only among the
-        runs that were read already.
-        """
+        """Return ``base`` narrowed to what the store can decide itself; ``matches`` decides the rest."""
         query = RunQuery() if base is None else base
         terms = [term for term in self.terms if not term.problem]
         statuses = _statuses(term for term in terms if term.field == "status")

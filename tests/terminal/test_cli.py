@@ -231,6 +231,11 @@ def test_runs_are_listed_newest_first_and_filtered(shop):
     assert "good" not in failed
     assert json.loads(flux(shop, "runs", "list", "--workflow", "none", "--json").stdout) == []
     assert len(json.loads(flux(shop, "runs", "list", "--limit", "1", "--json").stdout)) == 1
+    recent = flux(shop, "runs", "list", "--filter", "!status:completed since:1h took:<1h", "--json").stdout
+    assert [run["id"] for run in json.loads(recent)] == ["bad"]
+    wrong = flux(shop, "runs", "list", "--filter", "since:10x")
+    assert wrong.returncode == 2
+    assert "expected 10m, 2h, today" in wrong.stderr
 
 
 def test_looking_makes_no_store(shop):
