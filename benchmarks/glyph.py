@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import ScreenStackError
 from textual.screen import Screen
@@ -40,7 +41,7 @@ DEADLINE = 20.0
 class Watched(FluxApp):
     """The dashboard, which notes when something was drawn for the first time."""
 
-    CSS_PATH = str(Path(flux_tui.__file__).parent / "styles/main.tcss")
+    CSS_PATH: ClassVar = [str(Path(flux_tui.__file__).parent / name) for name in FluxApp.CSS_PATH]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

@@ -60,6 +60,7 @@ from flux_engine.profiler import Profile, StepProfile, profile, profile_sync
 from flux_engine.replay_report import ReplayReport, StepDifference
 from flux_engine.result import FluxResult
 from flux_engine.retry import Backoff, exponential, fixed, none
+from flux_engine.secrets import register_secret
 from flux_engine.storage.base import RunTransaction, StatementResult, WorkflowStorage
 from flux_engine.storage.memory import MemoryStorage
 from flux_engine.storage.sqlite import SQLiteStorage
@@ -146,6 +147,7 @@ __all__ = [
     "profile",
     "profile_sync",
     "read_events",
+    "register_secret",
     "sleep",
     "wait",
 ]

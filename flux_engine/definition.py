@@ -181,15 +181,19 @@ class WorkflowDefinition(Generic[InputT, DataT]):
 
     def with_steps(self, steps: tuple[StepDefinition, ...]) -> "WorkflowDefinition[InputT, DataT]":
         """Return this definition with its steps run in another way. The graph stays as it is written."""
-        other: WorkflowDefinition[InputT, DataT] = WorkflowDefinition(
+        other = self.made_of(steps)
+        other.__dict__["graph"] = self.graph
+        return other
+
+    def made_of(self, steps: tuple[StepDefinition, ...]) -> "WorkflowDefinition[InputT, DataT]":
+        """Return a definition with other steps, and this one's name and types."""
+        return WorkflowDefinition(
             name=self._name,
             steps=steps,
             input_type=self._input_type,
             shape=self._shape,
             check_input=self._check_input,
         )
-        other.__dict__["graph"] = self.graph
-        return other
 
     def describe(self) -> dict[str, Any]:
         """Return the definition as JSON values: ``steps``, ``edges``, ``input_schema``, ``data_schema``.

@@ -19,11 +19,19 @@ from flux_engine.errors import (
 )
 from flux_engine.execution import RetryPlan, RunStatus
 from flux_engine.journal import RetryDetail, stored_steps
-from flux_engine.plan import check_unchanged, copy_before, first_open_step, plan_retry
+from flux_engine.plan import (
+    check_unchanged,
+    copy_before,
+    edit_entry,
+    first_open_step,
+    next_step,
+    plan_retry,
+)
 from flux_engine.queries import RunQueries
 from flux_engine.replay import RunReplay
 from flux_engine.result import FluxResult
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
+from flux_engine.trace.events import EventType, TraceEvent
 
 Scope = Literal["downstream", "only"]
 
@@ -42,6 +50,9 @@ class FluxEngine(RunControl, RunQueries, RunReplay):
         stop_grace: seconds that ``close`` gives handlers to come to the end of their step.
         lease: seconds after which others may take over the runs of an engine that is not heard of, because
             its process hangs or its host is cut off; a dead process on the same host loses them at once.
+        pause_before: asked with workflow, run id and step before a step starts, when its condition is true;
+            if it says so, the run pauses there. It is not asked about the steps that a run which is sent on
+            begins with, nor about further attempts.
     """
 
     async def execute(
@@ -111,23 +122,27 @@ class FluxEngine(RunControl, RunQueries, RunReplay):
         run_id: str,
         *,
         from_step: str | int | None = None,
+        data: Mapping[str, Any] | None = None,
         allow_changed: bool = False,
     ) -> FluxResult[DataT]:
         """Go on with a run that was interrupted, paused or failed, from its first step that is not done.
 
-        With ``from_step`` (name or index) it goes back to that step first, as ``retry_step`` does.
+        With ``from_step`` (name or index) it goes back to that step first, as ``retry_step`` does. ``data``
+        is merged over the data that the step it goes on with finds, and recorded as an edit.
 
         Raises:
             RunNotFoundError, WorkflowMismatchError, RunBusyError, StepNotFoundError.
-            InvalidTransitionError: the run is completed or cancelled, and ``from_step`` is not given.
+            InvalidTransitionError: the run is completed or cancelled, and ``from_step`` is not given; or
+                there is ``data`` and no step left to find it.
             DefinitionChangedError: steps before the starting point have changed.
+            SerializationError, InvalidInputError: the edit cannot be stored or does not fit ``.data(type)``.
         """
         definition = as_definition(workflow)
+        edit = as_edit(definition, data)
         await self.init()
         if from_step is not None:
-            return await self.retry_step(
-                definition, run_id, definition.step(from_step).name, allow_changed=allow_changed
-            )
+            target = definition.step(from_step).name
+            return await self.retry_step(definition, run_id, target, data=data, allow_changed=allow_changed)
         async with self._custody.of(run_id):
             record, progress = await self._custody.load(definition, run_id)
             if record.status in (RunStatus.COMPLETED, RunStatus.CANCELLED):
@@ -138,8 +153,16 @@ class FluxEngine(RunControl, RunQueries, RunReplay):
             stored = [step.name for step in stored_steps(record)]
             start = first_open_step(stored, progress)
             check_unchanged(definition, stored, start, allow_changed=allow_changed)
-            meta = {"resume": True, "fromStep": stored[start] if start < len(stored) else None}
-            run = await self._custody.take(definition, record, progress, meta=meta)
+            meta: dict[str, Any] = {
+                "resume": True,
+                "fromStep": stored[start] if start < len(stored) else None,
+            }
+            entry = None
+            if edit is not None:
+                meta["fromStep"] = step = next_step(definition, run_id, progress)
+                meta["edit"] = msgspec.Raw(edit.encode().encode())
+                entry = edit_entry(progress.last_seq + 1, step, edit, self._clock.now())
+            run = await self._custody.take(definition, record, progress, meta=meta, edit=entry)
             return await self._custody.drive(run)
 
     async def retry_step(
@@ -274,8 +297,20 @@ class FluxEngine(RunControl, RunQueries, RunReplay):
         return asyncio.run(run())
 
     async def delete(self, run_id: str) -> None:
-        """Remove a run and its history. Raises ``RunNotFoundError``, and ``RunBusyError`` while it moves."""
+        """Remove a run and its history from the store; the trace is told, and keeps what it had.
+
+        Raises ``RunNotFoundError``, and ``RunBusyError`` while the run moves.
+        """
         await self.init()
         async with self._custody.of(run_id):
-            self._custody.check_free(await self._custody.find(run_id))
-            await self._storage.delete(run_id)
+            record = await self._custody.find(run_id)
+            self._custody.check_free(record)
+            if not await self._storage.delete(run_id):
+                return
+            event = TraceEvent(
+                type=EventType.WORKFLOW_DELETE,
+                timestamp=round(self._clock.now() * 1000),
+                workflow_id=run_id,
+                workflow_name=record.workflow,
+            )
+            await self._services.announcer.tell([event])

@@ -13,6 +13,7 @@ from flux_engine.logger import FluxLogger, default_logger
 from flux_engine.running.announcer import Announcer, Sink
 from flux_engine.running.custody import Custody
 from flux_engine.running.deadlines import Deadline, Deadlines
+from flux_engine.running.pausing import PauseBefore, guarded
 from flux_engine.running.problems import Problems
 from flux_engine.running.services import Services
 from flux_engine.storage.base import WorkflowStorage
@@ -35,6 +36,7 @@ class EngineParts:
         ids: IdFactory = new_id,
         stop_grace: float = 5.0,
         lease: float = 30.0,
+        pause_before: PauseBefore | None = None,
     ) -> None:
         check_retries("FluxEngine(default_retries=…)", default_retries)
         check_timeout("FluxEngine(default_timeout=…)", default_timeout)
@@ -54,6 +56,7 @@ class EngineParts:
             default_retries=default_retries,
             default_timeout=default_timeout,
             lease=lease,
+            pause_before=None if pause_before is None else guarded(pause_before, self._problems),
         )
         self._custody = Custody(self._services)
         self._deadlines = Deadlines(self._clock, self._expire)

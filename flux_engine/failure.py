@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from flux_engine.execution import ErrorInfo, Frame
+from flux_engine.secrets import registered
 
 MAX_MESSAGE = 16_384
 MAX_TEXT = 65_536
@@ -54,7 +55,7 @@ def _frames(tb: TracebackType | None) -> tuple[Frame, ...]:
             file=entry.filename,
             line=entry.lineno or 0,
             function=entry.name,
-            code=(entry.line or "").strip(),
+            code=registered.mask((entry.line or "").strip()),
             user=_is_user_file(entry.filename),
         )
         for entry in traceback.extract_tb(tb, limit=-MAX_FRAMES)
@@ -83,6 +84,6 @@ def _is_user_file(file: str) -> bool:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Keep at most ``limit`` characters, with surrogates, which no store or trace can take, escaped."""
-    text = text.encode("utf-8", "backslashreplace").decode()
+    """Keep at most ``limit`` characters, secrets masked, and surrogates, which nothing can store, escaped."""
+    text = registered.mask(text.encode("utf-8", "backslashreplace").decode())
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -4,6 +4,8 @@ import logging
 import sys
 from typing import Protocol, TextIO
 
+from flux_engine.secrets import registered
+
 
 class FluxLogger(Protocol):
     """What the engine and ``ctx.logger`` need of a logger. A ``logging.Logger`` is one."""
@@ -34,7 +36,8 @@ class FluxConsoleLogger:
 
     def _write(self, level: int, message: str) -> None:
         if level >= self._least:
-            print(f"[flux] {self._LEVELS[level]}: {message}", file=self._stream or sys.stderr)
+            told = registered.mask(message)
+            print(f"[flux] {self._LEVELS[level]}: {told}", file=self._stream or sys.stderr)
 
     def debug(self, message: str, /) -> None:
         """Write a detail."""

@@ -17,7 +17,7 @@ from flux_engine.errors import (
 )
 from flux_engine.execution import RepeatedCommit, RetryPlan, RunStatus, StepStatus
 from flux_engine.journal import Progress, RetryDetail, StoredStep, waiting_of
-from flux_engine.steps_graph import descendants, order
+from flux_engine.steps_graph import Schedule, descendants, order
 from flux_engine.storage.base import EntryKind, JournalEntry
 from flux_engine.waiting import VERDICTS
 
@@ -27,6 +27,18 @@ SCOPES = ("downstream", "only")
 def first_open_step(stored: Sequence[str], progress: Progress) -> int:
     """Return the index of the first stored step that is not done; their number when all are."""
     return next((i for i, name in enumerate(stored) if not progress.steps[name].status.done), len(stored))
+
+
+def next_step(definition: WorkflowDefinition[Any, Any], run_id: str, progress: Progress) -> str:
+    """Return the first step that a run which goes on would begin, one that waits only if there is no other.
+
+    Raises ``InvalidTransitionError`` when every step is done.
+    """
+    done = [step.name for step in progress.steps.values() if step.status.done]
+    ready = Schedule(definition.after, done=done).take()
+    if not ready:
+        raise InvalidTransitionError(f"Every step of run {run_id} is done, so none is left to find the data.")
+    return next((name for name in ready if waiting_of(progress.steps[name].last) is None), ready[0])
 
 
 def check_unchanged(
@@ -153,7 +165,7 @@ def copy_before(
     for result in given:
         if result.name in following or result.last is None:
             continue
-        edited = [] if result.edit is None else [_edit(len(entries) + 1, result.name, result.edit, now)]
+        edited = [] if result.edit is None else [edit_entry(len(entries) + 1, result.name, result.edit, now)]
         entries += edited
         entries.append(structs.replace(result.last, seq=len(entries) + 1, ordinal=result.ordinal))
         for signal, (waited, payload) in progress.received.items():
@@ -162,7 +174,7 @@ def copy_before(
     own = progress.steps[step].edit if step in progress.steps else None
     wanted = edit if own is None else (own if edit is None else edit.over(own))
     if wanted is not None:
-        entries.append(_edit(len(entries) + 1, step, wanted, now))
+        entries.append(edit_entry(len(entries) + 1, step, wanted, now))
     return entries
 
 
@@ -177,7 +189,8 @@ def _signal(seq: int, step: str, signal: str, payload: str, now: float) -> Journ
     )
 
 
-def _edit(seq: int, step: str, edit: Delta, now: float) -> JournalEntry:
+def edit_entry(seq: int, step: str, edit: Delta, now: float) -> JournalEntry:
+    """Return the entry of an edit of the data that a step finds; no result is given up for it."""
     return JournalEntry(
         seq=seq,
         kind=EntryKind.RETRY,

@@ -31,6 +31,7 @@ class RunQueries(EngineParts):
         workflow: str | None = None,
         status: RunStatus | str | Iterable[RunStatus | str] | None = None,
         text: str | None = None,
+        id_prefix: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         before: RunSummary | None = None,
@@ -41,7 +42,8 @@ class RunQueries(EngineParts):
         Args:
             workflow: only runs of the workflow with this name.
             status: only runs with this status, or one of these.
-            text: only runs with this in their id, workflow or error, ignoring case.
+            text: only runs with this in their id, workflow, current step or error, ignoring case.
+            id_prefix: only runs whose id begins like this, in this very case.
             since: only runs created at this time or later.
             until: only runs created before this time.
             before: the last row of the page before this one.
@@ -53,6 +55,7 @@ class RunQueries(EngineParts):
                 workflow=workflow,
                 statuses=as_statuses(status),
                 text=text,
+                id_prefix=id_prefix,
                 since=None if since is None else since.timestamp(),
                 until=None if until is None else until.timestamp(),
                 before=None if before is None else (before.created_at.timestamp(), before.id),

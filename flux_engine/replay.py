@@ -73,7 +73,8 @@ class RunReplay(EngineParts):
             return _report(record, [difference])
         replaying = _Replay(_private(self._services, record.created_at), definition, record, recorded)
         await replaying.run()
-        return _report(record, list(replaying.differences(frozenset(ignore))))
+        differences = list(replaying.differences(frozenset(ignore)))
+        return _report(record, differences, replaying.outcomes())
 
     async def replay_all(
         self,
@@ -236,6 +237,16 @@ class _Replay:
 
     # What differs
 
+    def outcomes(self) -> dict[str, str]:
+        """Return how each step came out that was got to; ``answered`` is a commit from the record."""
+        found: dict[str, str] = {}
+        for name, step in self._progress.steps.items():
+            outcome = _outcome(step)
+            if outcome is not None and name not in self._unanswered:
+                answered = outcome is StepStatus.COMPLETED and self._definition.step(name).commit
+                found[name] = "answered" if answered else str(outcome)
+        return found
+
     def differences(self, ignore: frozenset[str]) -> Iterator[StepDifference]:
         """Compare step by step, in the order of the workflow."""
         found = [each for name in self._definition.names for each in self._compare(name, ignore)]
@@ -284,9 +295,15 @@ def _private(services: Services, start: float) -> Services:
     )
 
 
-def _report(record: RunRecord, differences: list[StepDifference]) -> ReplayReport:
+def _report(
+    record: RunRecord, differences: list[StepDifference], outcomes: dict[str, str] | None = None
+) -> ReplayReport:
     return ReplayReport(
-        run_id=record.id, workflow=record.workflow, ok=not differences, steps=tuple(differences)
+        run_id=record.id,
+        workflow=record.workflow,
+        ok=not differences,
+        steps=tuple(differences),
+        outcomes=outcomes or {},
     )
 
 

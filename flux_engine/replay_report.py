@@ -39,12 +39,17 @@ class StepDifference(Struct, frozen=True, kw_only=True):
 
 
 class ReplayReport(Struct, frozen=True, kw_only=True):
-    """What a replay found: ``ok`` when it came to what is recorded, else the differences in ``steps``."""
+    """What a replay found: ``ok`` when it came to what is recorded, else the differences in ``steps``.
+
+    ``outcomes`` says how each step came out that the replay got to. A commit that was answered from the
+    record is ``answered``, and one that the record has no result of is not among them.
+    """
 
     run_id: str
     workflow: str
     ok: bool
     steps: tuple[StepDifference, ...] = ()
+    outcomes: dict[str, str] = {}
 
     def __str__(self) -> str:
         if self.ok:

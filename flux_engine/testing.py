@@ -1,4 +1,4 @@
-"""What tests of workflows, of engines and of stores need: time that obeys, a trace to look at, a contract.
+"""What tests of workflows, of engines and of stores need: one step alone, time that obeys, a contract.
 
 A store of your own passes the contract when this test file does, with any plugin that runs async tests::
 
@@ -11,10 +11,19 @@ A store of your own passes the contract when this test file does, with any plugi
 
 import asyncio
 
+from flux_engine.single_step import StepOutcome, recorded, run_step, run_step_sync
 from flux_engine.storage.contract import StorageContract
 from flux_engine.trace.events import TraceEvent
 
-__all__ = ["ManualClock", "RecordingTraceSink", "StorageContract"]
+__all__ = [
+    "ManualClock",
+    "RecordingTraceSink",
+    "StepOutcome",
+    "StorageContract",
+    "recorded",
+    "run_step",
+    "run_step_sync",
+]
 
 
 class ManualClock:

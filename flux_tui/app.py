@@ -2,21 +2,25 @@
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.markup import escape
 from textual import on
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 
-from flux_tui import actions, editor, key_help
+from flux_tui import actions, editor, key_help, keymap, themes
 from flux_tui.desk import Desk
+from flux_tui.palette import JumpProvider
+from flux_tui.plain import ASCII, MONOCHROME, NO_COLOR
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.main import MainScreen
 from flux_tui.settings import Settings
-from flux_tui.themes import FLUX_DARK, THEMES
 
 STOP_SECONDS = 5.0
 """How long the end of the program waits for the runner."""
@@ -26,7 +30,8 @@ class FluxApp(App[int], inherit_bindings=False):
     """The dashboard."""
 
     TITLE = "flux"
-    CSS_PATH = "styles/main.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {JumpProvider}
+    CSS_PATH: ClassVar = ["styles/main.tcss", "styles/plain.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "hint_quit", "Quit", show=False, system=True),
     ]
@@ -34,12 +39,35 @@ class FluxApp(App[int], inherit_bindings=False):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
-        for theme in THEMES:
+        for theme in themes.THEMES:
             self.register_theme(theme)
-        wanted = desk.settings.theme or FLUX_DARK.name
-        self._unknown_theme = None if wanted in self.available_themes else wanted
-        self.theme = FLUX_DARK.name if self._unknown_theme else wanted
-        self.set_keymap(desk.settings.keymap)
+        self._unknown_theme = (
+            None if desk.settings.theme in (None, *self.available_themes) else desk.settings.theme
+        )
+        if self.no_color:
+            self._filters = [each for each in self._filters if not isinstance(each, Monochrome)]
+        self.choose_theme(few_colors=self.no_color)
+        self.set_keymap(keymap.for_textual(desk.settings.keymap))
+
+    def choose_theme(self, *, few_colors: bool) -> None:
+        """Begin with the theme of the settings, of earlier sessions, or the one that fits the terminal."""
+        wanted, earlier = self.desk.settings.theme, self.desk.remembered.get("theme", str)
+        self.theme = themes.chosen(wanted, earlier, self.available_themes, few_colors=few_colors)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the colours of the theme, all of them readable."""
+        found = themes.with_contrast(super().get_css_variables(), self.current_theme.variables)
+        self.theme_variables = found
+        return found
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Return what is done to each line before it is written: what is unwanted is taken out."""
+        filters = list(super().get_line_filters())
+        if self.no_color:
+            filters.append(NO_COLOR if self.native_ansi_color else MONOCHROME)
+        if self.desk.settings.ascii:
+            filters.append(ASCII)
+        return filters
 
     def get_default_screen(self) -> Screen[None]:
         """Return the one screen."""
@@ -52,7 +80,8 @@ class FluxApp(App[int], inherit_bindings=False):
             self.notify(
                 f"there is no {self._unknown_theme!r}. Known themes: {names}", title="Theme", markup=False
             )
-        for problem in actions.problems(self.desk.settings.keymap, key_help.local_ids()):
+        place = keymap.place_of_keymap(self.desk.project)
+        for problem in keymap.problems(self.desk.settings.keymap, key_help.every_key(), place):
             self.notify(problem, title="Settings", severity="warning", timeout=10, markup=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -78,6 +107,9 @@ class FluxApp(App[int], inherit_bindings=False):
     @on(EditDataScreen.EditorRequested)
     def _edit_text(self, message: EditDataScreen.EditorRequested) -> None:
         """Hand the text of a dialog to the user's editor, and take back what comes of it."""
+        if self.is_web:
+            self.notify(editor.NOT_IN_A_BROWSER, title="Open in editor", markup=False)
+            return
         chosen = editor.editor(self.desk.settings.editor)
         if chosen is None:
             self.notify(editor.HOW_TO_SET, severity="warning", markup=False)
@@ -101,7 +133,7 @@ class FluxApp(App[int], inherit_bindings=False):
                 continue
             reason = action.needs(situation)
             text = action.description if reason is None else f"Not now: {reason}"
-            yield SystemCommand(action.title, text, lambda chosen=action.id: screen.action_do(chosen))
+            yield SystemCommand(action.title, escape(text), lambda chosen=action.id: screen.action_do(chosen))
 
 
 def run_dashboard(
@@ -113,4 +145,5 @@ def run_dashboard(
     is shown and nothing can be run; ``read_only`` takes away every action that writes.
     """
     app = FluxApp(Desk(settings, paths, trace_only=trace_only, read_only=read_only))
+    app.choose_theme(few_colors=app.no_color or app.console.color_system in (None, "standard", "windows"))
     return app.run() or app.return_code or 0

@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from flux_tui import looks
+from flux_tui.model.lineage import origin_of
 from flux_tui.needs import Situation
+from flux_tui.widgets.search_pane import searched_by
 from flux_tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
 def situation(screen: "MainScreen") -> Situation:
     """Return what actions have to look at."""
     desk, view, now, definition = screen.desk, screen.run_view, screen.selection, screen.definition
+    origin = None if now.run is None else origin_of(desk.events_of(now.run))
     return Situation(
+        marked=len(screen.marks),
+        undoable=len(desk.deletions.last),
+        origin=None if origin is None else origin.run,
         trace_only=desk.trace_only,
         store_problem=desk.state.store_problem,
         runner=desk.state.runner,
@@ -24,6 +30,14 @@ def situation(screen: "MainScreen") -> Situation:
         repeatable=definition is not None and bool(desk.inputs(definition.name)),
         copyable=text_to_copy(screen) is not None,
         source=place(screen) is not None,
+        moment=now.moment,
+        moments=screen.past.count,
+        runs=desk.runs.total,
+        no_past=screen.past.problem(),
+        searchable=searched_by(screen.focused) is not None,
+        selected=now.step,
+        breakpoints=desk.breakpoints.count,
+        watched=view is not None and screen.saves.run_id == view.id,
     )
 
 
@@ -40,7 +54,7 @@ def place(screen: "MainScreen") -> looks.Place | None:
     module = None if now.module is None else screen.desk.definitions.module(now.module)
     broken = module is not None and module.problem is not None
     shown = screen.problem if broken else screen.details.views[now.tab]
-    node = looks.node_of(now, screen.run_view, screen.definition)
+    node = looks.node_of(now, screen.past.view, screen.definition)
     return (
         looks.place_in(screen.focused)
         or looks.place_in(shown)

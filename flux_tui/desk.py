@@ -6,30 +6,35 @@ as a ``Change``; whoever listens asks the desk for what it needs then.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, convert
 from msgspec.structs import replace
 
-from flux_engine.execution import RetryPlan
+from flux_engine.storage.base import RunQuery
 from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.deletions import Deletions
 from flux_tui.feed.store import PAGE, StoreFeed
+from flux_tui.feed.sweep import Sweep, missing
 from flux_tui.feed.trace import TraceFeed, TraceNews
-from flux_tui.inputs import Inputs
+from flux_tui.model import parse
+from flux_tui.model.census import Census
 from flux_tui.model.definitions import Definitions, ModuleView
+from flux_tui.model.export import EXPORT, sources_of
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
 from flux_tui.model.runs import RunsModel
-from flux_tui.news import DeskState, Notice
+from flux_tui.model.secrets import Secrets
+from flux_tui.model.source import embed
+from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
-from flux_tui.runner.member import RunnerRefused
-from flux_tui.runner.messages import Scope
-from flux_tui.runner.pool import RunnerPool
+from flux_tui.paging import Failures, Paging, beginning_with
+from flux_tui.recovering import tell_interrupted
+from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
-from flux_tui.settings import STANDARD_INPUT, Settings
+from flux_tui.settings import Settings
+from flux_tui.verbs import Verbs
 
 TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
 """Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
@@ -41,19 +46,10 @@ BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """There is news. ``runs`` are the ids of the runs concerned."""
-
-    runs: frozenset[str] = frozenset()
-    notice: Notice | None = None
-
-
-class Desk:
+class Desk(Verbs):
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
-    ``older`` says that the store has more runs than were read; ``read_older`` gets some. ``loaded`` says
-    that what was there at the start has been read.
-    The verbs raise ``RunnerRefused`` for what cannot be done.
+    ``loaded`` says that what was there at the start has been read.
     """
 
     def __init__(
@@ -65,50 +61,62 @@ class Desk:
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        remembered = Remembered(None if trace_only else settings.db.parent / FILE, keep=not read_only)
+        super().__init__(remembered, Secrets(settings.redact))
         self.settings = settings
         self.project = settings.project
         self.trace_only = trace_only
         self.read_only = read_only
         self.definitions = Definitions()
         self.runs = RunsModel()
-        self.counts: Counter[str] = Counter()
+        self.census = Census(self.runs)
+        self.counts = self.census.counts
         self.state = DeskState(runner="off" if trace_only else "starting")
-        self.older = False
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
-        self._tell: Callable[[Change], None] = lambda _: None
-        self._open = OpenRuns()
+        self._listener: Callable[[Change], None] = lambda _: None
+        self.secrets = Secrets(settings.redact)
+        self._open = OpenRuns(self.secrets)
         self._looked_at: str | None = None
-        self._latest: dict[str, tuple[float, str]] = {}
-        self._inputs = Inputs()
         self._graphs: dict[str, Any] = {}
-        self._paged = False
         self._reading_older = False
         self._busy_until = 0.0
         self._look = asyncio.Event()
         self._stir = asyncio.Event()
         self._turn = asyncio.Lock()
+        self.deletions = Deletions(self.runs, self.delete, self.forget, self._hidden, self.notify)
+        self._paging = asyncio.Lock()
+        self._sweep = Sweep(self.runs)
+        self._sweep_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
         self._store = None if trace_only else StoreFeed(settings.db)
+        self._pages = Paging(self.runs)
+        self.failures = Failures(self.runs, self._store, self.take)
         self._runners = None if trace_only else Runners(settings, paths, self)
 
     # Life
 
     def listen(self, tell: Callable[[Change], None]) -> None:
         """Have ``tell`` called with every change from now on, on the event loop."""
-        self._tell = tell
+        self._listener = tell
 
     async def start(self) -> None:
         """Begin to follow trace, store and module files, and start the runner."""
         self._spawn(self._follow_trace())
         if self._store is not None:
             self._spawn(self._follow_store(self._store))
-        if self._runners is not None and await self._runners.start():
-            self._spawn(self._runners.watch())
+        if self._runners is not None:
+            self._runners.pool.stop_before(self.breakpoints.steps)
+            if await self._runners.start():
+                self._spawn(self._runners.watch())
 
     async def stop(self) -> None:
-        """Stop following, and end the runner; its runs stop at a step boundary and can be resumed."""
+        """Stop following, and end the runner; its runs stop at a step boundary and can be resumed.
+
+        What the user has deleted last is deleted before.
+        """
+        await self.deletions.carry_out_all()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -159,8 +167,7 @@ class Desk:
 
     def latest(self, workflow: str) -> str | None:
         """Return the id of the newest run of a workflow, or ``None``."""
-        found = self._latest.get(workflow)
-        return None if found is None else found[1]
+        return self.census.latest(workflow)
 
     def inputs(self, workflow: str) -> list[Any]:
         """Return the inputs that a workflow was run with, as far as they are known, the latest first."""
@@ -174,113 +181,38 @@ class Desk:
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""
         self._looked_at = run_id
-        self._spawn(self._open_run(run_id))
+        self._spawn(self._opened(run_id))
 
     def filter(self, chosen: Filter) -> None:
         """Show only the runs that match; the store is asked for older ones that do."""
         if chosen == self.runs.filter:
             return
         self.runs.set_filter(chosen)
-        self._paged = False
+        self._pages.begin()
         if self._store is not None:
             self._spawn(self._read_page(self._store))
 
+    @property
+    def older(self) -> bool:
+        """Whether the store has more runs than were read."""
+        return self._pages.older
+
     def read_older(self) -> None:
         """Have the next page of older runs read, if the store has one."""
-        if self._store is not None and self.older and not self._reading_older:
+        if self._store is not None and self._pages.older and not self._reading_older:
             self._reading_older = True
             self._spawn(self._read_older(self._store))
 
-    # Verbs
-
-    async def run(self, workflow: str, input: Any) -> str:  # noqa: A002 - the field's word
-        """Start a run; return its id when it exists. The input is kept unless it is what was refused."""
-        self.stay_busy()
-        try:
-            run_id = await self._pool.run(workflow, input)
-        except RunnerRefused as refused:
-            if not refused.problems:
-                self._inputs.remember(workflow, input)
-            raise
-        self._inputs.remember(workflow, input)
-        self._begun(run_id)
-        return run_id
-
-    async def preview(self, run: RunView, step: str, *, scope: Scope = "downstream") -> RetryPlan:
-        """Return what a retry would do."""
-        plan = await self._pool.preview_retry(run.workflow, run.id, step, scope=scope)
-        return convert(plan, RetryPlan)
-
-    async def retry(
-        self,
-        run: RunView,
-        step: str,
-        *,
-        scope: Scope = "downstream",
-        data: dict[str, Any] | None = None,
-        keep_commits: bool = False,
-        allow_changed: bool = False,
-    ) -> str:
-        """Retry a run from a step; return its id when it moves again."""
-        self.stay_busy()
-        run_id = await self._pool.retry(
-            run.workflow,
-            run.id,
-            step,
-            scope=scope,
-            data=data,
-            keep_commits=keep_commits,
-            allow_changed=allow_changed,
-        )
-        self._begun(run_id)
-        return run_id
-
-    async def resume(self, run: RunView, *, allow_changed: bool = False) -> str:
-        """Go on with an interrupted or paused run; return its id when it moves again."""
-        self.stay_busy()
-        run_id = await self._pool.resume(run.workflow, run.id, allow_changed=allow_changed)
-        self._begun(run_id)
-        return run_id
-
-    async def signal(self, run: RunView, name: str, payload: Any) -> str:
-        """Send a signal that a run waits for; return its id when it has been delivered."""
-        self.stay_busy()
-        run_id = await self._pool.signal(run.workflow, run.id, name, payload)
-        self._begun(run_id)
-        return run_id
-
-    async def cancel(self, run: RunView) -> str:
-        """End a run; return the status it has now: one in hand may still be on its way there."""
-        self.stay_busy()
-        return await self._pool.cancel(run.workflow, run.id)
-
-    async def pause(self, run: RunView) -> str:
-        """Stop a run before its next step; return the status it has now, as ``cancel``."""
-        self.stay_busy()
-        return await self._pool.pause(run.workflow, run.id)
-
-    async def restart(self) -> None:
-        """End the runner, whatever it does, and start another one."""
-        self.become(runner="starting", note="restarting the runner…", death="", blocked=None)
-        await self._pool.restart()
-
-    @property
-    def _pool(self) -> RunnerPool:
-        if self._runners is None:
-            raise RuntimeError("a trace is only looked at; there is no runner")
-        return self._runners.pool
-
-    def _begun(self, run_id: str) -> None:
-        self.stay_busy()
-        self.become(in_hand=len(self._pool.runs_in_hand))
-        self._tell(Change(runs=frozenset({run_id})))
+    async def runs_beginning_with(self, text: str, limit: int) -> list[RunRowView]:
+        """Return the newest runs whose id begins with a text, whether they were read before or not."""
+        return await beginning_with(self.runs, self._store, text, limit)
 
     # The trace
 
     async def _follow_trace(self) -> None:
         seen: object = None
         while True:
-            there = self._trace_mark()
+            there = self._trace.mark()
             if there is None or there != seen:
                 async with self._turn:
                     news = await self._trace.poll()
@@ -295,16 +227,6 @@ class Desk:
                 await _wait(self._stir, TRACE_IDLE)
                 self._stir.clear()
 
-    def _trace_mark(self) -> object:
-        """Return what differs after the trace changed: asking is far cheaper than reading. ``None``: read."""
-        if self.settings.trace == STANDARD_INPUT:
-            return None
-        try:
-            found = self.settings.trace.stat()
-        except OSError as error:
-            return error.errno
-        return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns
-
     def _take_trace(self, news: TraceNews) -> None:
         if news.reset:
             self.runs.forget_trace()
@@ -314,15 +236,26 @@ class Desk:
         if not news.events and not news.reset:
             return
         self.stay_busy()
+        self.forget(news.deleted)
         for event in news.events:
             self._open.take(event)
+            if self.trace_only and event.type == EXPORT:
+                self._take_export(event)
             if self.trace_only and event.type == EventType.WORKFLOW_START:
                 self._graphs[event.workflow_name] = event.graph
-        self._count(news.rows)
+        self.census.count(news.rows)
         self.runs.merge_trace(news.rows)
         if self.trace_only:
             self._define_from_trace()
-        self._tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+        self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+
+    def _take_export(self, event: TraceEvent) -> None:
+        """Take the code that comes with an exported run; say what the file is."""
+        header = parse.meta(event)
+        for file, first, lines in sources_of(header):
+            embed(file, first, lines)
+        masked = "its secrets masked" if header.get("redacted") else "with its secrets"
+        self.become(note=f"an exported run, {masked} · read-only")
 
     def _define_from_trace(self) -> None:
         names = sorted({*self._graphs, *self.counts})
@@ -344,13 +277,22 @@ class Desk:
     def _busy(self) -> bool:
         return self.runs.running > 0 or self.now() < self._busy_until
 
-    async def _open_run(self, run_id: str) -> None:
+    async def _opened(self, run_id: str) -> None:
+        await self.read(run_id)
+        self.tell(Change(runs=frozenset({run_id})))
+
+    async def stored(self, query: RunQuery) -> list[RunRowView]:
+        """Return the runs of the store that a query asks for."""
+        return [] if self._store is None else await self._store.page(query)
+
+    async def read(self, run_id: str) -> RunView | None:
+        """Read what trace and store have of a run, and keep it open; ``None`` when there is nothing."""
         if run_id not in self._open or not self._open.events(run_id):
             async with self._turn:
                 self._open.open(run_id, await self._trace.events_of(run_id))
         if self._store is not None:
             self._open.put_stored(run_id, await self._store.run(run_id))
-        self._tell(Change(runs=frozenset({run_id})))
+        return self._open.view(run_id)
 
     # The store
 
@@ -358,42 +300,73 @@ class Desk:
         while True:
             if await store.poll():
                 await self._read_page(store)
-            self._unread.discard("store")
+                self._sweep.begin()
+            if self._sweep.is_due and self.now() >= self._sweep_at:
+                await self._sweep_on(store)
+            if "store" in self._unread:
+                self._unread.discard("store")
+                self._spawn(tell_interrupted(self))
             self.become(store_problem=store.problem)
             if await _wait(self._look, STORE_BUSY if self._busy else STORE_IDLE):
                 self._look.clear()
                 await asyncio.sleep(STORE_BUSY)
 
     async def _read_page(self, store: StoreFeed) -> None:
-        rows = await store.page(self.runs.filter)
-        if not self._paged:
-            self._paged, self.older = True, len(rows) == PAGE
-        self._count(rows)
+        async with self._paging:
+            await self._take_page(store)
+
+    async def _take_page(self, store: StoreFeed) -> None:
+        chosen = self.runs.filter
+        rows = await store.page(chosen)
+        if not chosen and store.exists and store.problem is None:
+            self.forget(missing(self.runs, rows, before=None, is_last=len(rows) < PAGE))
+        if chosen is self.runs.filter:
+            self._pages.top(rows)
+        self.census.count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
         if run_id is not None and self._open.put_stored(run_id, await store.run(run_id)):
             changed.add(run_id)
         if changed:
-            self._tell(Change(runs=frozenset(changed)))
+            self.tell(Change(runs=frozenset(changed)))
+        if self._pages.wanting:
+            self.read_older()
+
+    async def _sweep_on(self, store: StoreFeed) -> None:
+        """Look at one more page for what has changed in it, and what was deleted by others."""
+        async with self._paging:
+            rows, gone = await self._sweep.look(store)
+            self.forget(gone)
+            if self.runs.merge_store(rows):
+                self.tell(Change())
+        self._sweep_at = self.now() + STORE_IDLE * 1000
 
     async def _read_older(self, store: StoreFeed) -> None:
         try:
-            chosen, last = self.runs.filter, self.runs.row(len(self.runs) - 1) if len(self.runs) else None
-            rows = await store.page(chosen, before=last)
-            self.older = len(rows) == PAGE
-            self._count(rows)
-            if self.runs.merge_store(rows):
-                self._tell(Change())
+            async with self._paging:
+                await self._pages.read(store, self.take)
         finally:
             self._reading_older = False
 
-    def _count(self, rows: Iterable[RunRowView]) -> None:
-        for row in {row.id: row for row in rows}.values():
-            if self.runs.get(row.id) is None:
-                self.counts[row.workflow] += 1
-                self._latest[row.workflow] = max(
-                    self._latest.get(row.workflow, (0.0, "")), (row.started_at, row.id)
-                )
+    def take(self, rows: Sequence[RunRowView]) -> None:
+        """Take a page of the store into the list."""
+        self.census.count(rows)
+        if self.runs.merge_store(rows):
+            self.tell(Change())
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Forget runs that were deleted, and tell so."""
+        gone = [row for run_id in run_ids if (row := self.runs.get(run_id)) is not None]
+        for row in gone:
+            self.runs.remove(row.id)
+            self._open.forget(row.id)
+            self.census.forget(row)
+        if gone:
+            ids = frozenset(row.id for row in gone)
+            self.tell(Change(runs=ids, gone=ids))
+
+    def _hidden(self, run_ids: Sequence[str]) -> None:
+        self.tell(Change(runs=frozenset(run_ids), gone=self.runs.hidden.intersection(run_ids)))
 
     # Telling
 
@@ -402,11 +375,15 @@ class Desk:
         state = replace(self.state, **changes)
         if state != self.state or "runner" in changes:
             self.state = state
-            self._tell(Change())
+            self.tell(Change())
+
+    def tell(self, change: Change) -> None:
+        """Tell a change to whoever listens."""
+        self._listener(change)
 
     def notify(self, notice: Notice) -> None:
         """Have the user told something once."""
-        self._tell(Change(notice=notice))
+        self.tell(Change(notice=notice))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

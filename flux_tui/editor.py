@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 HOW_TO_SET = 'no editor is set: set $EDITOR, or editor = "…" in flux.toml'
+NOT_IN_A_BROWSER = "a browser has no terminal that an editor could open in"
 
 _PLUS_LINE = frozenset(
     {"vi", "vim", "nvim", "nano", "emacs", "emacsclient", "micro", "kak", "joe", "ne", "mg"}

@@ -1,22 +1,64 @@
-"""The inputs that workflows were run with from here, to be used again."""
+"""The inputs that workflows were run with from here, to be used again, also in later sessions."""
 
+from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
+
+from flux_tui.model.secrets import Secrets
+from flux_tui.remembered import Remembered
 
 MOST: Final = 50
 """How many inputs of a workflow are kept."""
 
+MOST_REMEMBERED: Final = 20
+"""How many inputs of a workflow are kept for later sessions."""
+
+MOST_BYTES: Final = 64 * 1024
+"""How large an input may be, as JSON, to be kept for later sessions."""
+
 
 class Inputs:
-    """Remembers inputs by workflow, the latest first, each once."""
+    """Remembers inputs by workflow, the latest first, each once.
 
-    def __init__(self) -> None:
-        self._by_workflow: dict[str, list[Any]] = {}
+    What is kept for later sessions is without the values that ``secrets`` are the keys of.
+    """
+
+    def __init__(self, remembered: Remembered | None = None, secrets: Secrets | None = None) -> None:
+        self._remembered = Remembered() if remembered is None else remembered
+        self._secrets = Secrets() if secrets is None else secrets
+        self._by_workflow = self._remembered.get("inputs", dict[str, list[Any]]) or {}
 
     def remember(self, workflow: str, value: Any) -> None:
         """Keep an input as the latest of its workflow."""
         earlier = [each for each in self._by_workflow.get(workflow, ()) if each != value]
         self._by_workflow[workflow] = [value, *earlier][:MOST]
+        self._remembered.put("inputs", self._kept())
 
     def of(self, workflow: str) -> list[Any]:
         """Return the inputs of a workflow, the latest first."""
         return list(self._by_workflow.get(workflow, ()))
+
+    def _kept(self) -> dict[str, list[Any]]:
+        return {
+            workflow: [kept for value in values if _fits(kept := self._without_secrets(value))][
+                :MOST_REMEMBERED
+            ]
+            for workflow, values in self._by_workflow.items()
+        }
+
+    def _without_secrets(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {
+                key: self._without_secrets(item) for key, item in value.items() if key not in self._secrets
+            }
+        if isinstance(value, list | tuple):
+            return [self._without_secrets(item) for item in value]
+        return value
+
+
+def _fits(value: Any) -> bool:
+    try:
+        return len(msgspec.json.encode(value)) <= MOST_BYTES
+    except (TypeError, ValueError, RecursionError):
+        return False

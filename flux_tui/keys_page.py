@@ -22,7 +22,13 @@ Each key can be changed by its id, in `pyproject.toml`:
 [tool.flux.keymap]
 retry = "f5"
 run = "r,f6"
+pause = ""                 # no key
 ```
+
+Keys are letters, digits, signs, `f1` to `f12`, `enter`, `up`, `space` and so on, after `ctrl+`, `alt+` or
+`shift+` where that is wanted. A key that two would have, one that hides another, an id or a key that nobody
+knows, and a keymap that leaves no key for help or for quitting are told at the start, with the file. Help has
+clashes on top, and says what was rebound. In brackets stands the command that does the same.
 """
 
 
@@ -33,12 +39,16 @@ def page() -> str:
 
 def _sections() -> Iterator[str]:
     for group, members in groupby(actions.ACTIONS, key=lambda action: action.group):
-        rows = [(_keys(action.keys), action.id, action.description) for action in members]
+        rows = [(_keys(action.keys), action.id, _described(action)) for action in members]
         yield _table(group, ("key", "id", "what it does"), rows)
     for title, part in (*key_help.PARTS, *key_help.DIALOGS):
         own = [each for each in part.__dict__.get("BINDINGS", ()) if isinstance(each, Binding)]
         rows = [(_keys(each.key.split(",")), each.id or "", each.description) for each in own]
         yield _table(title, ("key", "id", "what it does"), rows)
+
+
+def _described(action: actions.Action) -> str:
+    return action.description if action.command is None else f"{action.description} (`{action.command}`)"
 
 
 def _keys(keys: Sequence[str]) -> str:

@@ -9,14 +9,17 @@ from textual.widget import Widget
 
 from flux_tui import actions
 from flux_tui.model.attempts import failed_attempts
+from flux_tui.model.breakpoints import code_changed, stops_of
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
+from flux_tui.model.lineage import origin_of
+from flux_tui.model.masked import masked_attempts
+from flux_tui.model.moments import Moment, moment_text, whole
 from flux_tui.model.run import DefinitionView, NodeSpec, RunView, StepView
-from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import duration_text, printable, status_glyph, status_word
 from flux_tui.needs import Situation
 from flux_tui.news import news
-from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, Selection
+from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TIMELINE, Selection
 from flux_tui.widgets.data_view import DataView
 from flux_tui.widgets.error_view import ErrorView
 from flux_tui.widgets.event_view import EventView
@@ -24,6 +27,7 @@ from flux_tui.widgets.footer import Hint
 from flux_tui.widgets.header import Headline
 from flux_tui.widgets.log_view import LogView
 from flux_tui.widgets.source_view import SourceView
+from flux_tui.widgets.timeline_view import TimelineView
 
 if TYPE_CHECKING:
     from flux_tui.desk import Desk
@@ -36,12 +40,12 @@ Place = tuple[str, int | None]
 
 def views(desk: "Desk") -> dict[str, Widget]:
     """Return the view of each tab."""
-    redact = desk.settings.redact
     return {
         ERROR: ErrorView(),
-        DATA: DataView(secret_keys=redact),
+        DATA: DataView(secrets=desk.secrets),
+        TIMELINE: TimelineView(secrets=desk.secrets, plain=desk.settings.ascii),
         LOGS: LogView(),
-        EVENTS: EventView(secrets=Secrets(redact)),
+        EVENTS: EventView(secrets=desk.secrets),
         SOURCE: SourceView(),
     }
 
@@ -54,31 +58,45 @@ def show_tab(
     node: NodeSpec | None,
     *,
     broken: ModuleView | None = None,
+    moment: Moment | None = None,
 ) -> None:
     """Have the view of a tab show what is known of the step.
 
-    While the module of its workflow does not load, ``broken``, the error to see to is that one.
+    While the module of its workflow does not load, ``broken``, the error to see to is that one. At a past
+    ``moment``, ``run`` and ``step`` are as they were then, and nothing is shown that came later.
     """
+    events = () if run is None else desk.events_of(run.id)
     match view:
         case ErrorView() if broken is not None and broken.problem is not None:
             view.show_problem(broken.problem, broken.output)
         case ErrorView():
-            events = () if run is None else desk.events_of(run.id)
-            view.show(run, step, () if step is None else failed_attempts(events, step.name))
+            happened = events if moment is None else events[: moment.place + 1]
+            failed = () if step is None else failed_attempts(happened, step.name)
+            view.show(run, step, masked_attempts(failed, desk.secrets))
         case DataView():
             view.show(run, step)
         case LogView():
-            view.show(run, step, () if run is None else desk.logs_of(run.id))
+            lines = () if run is None else desk.logs_of(run.id)
+            view.show(run, step, lines if moment is None else lines[: moment.printed])
         case EventView():
-            view.show(run, () if run is None else desk.events_of(run.id), desk.bad_lines)
+            view.show(run, events, desk.bad_lines, None if moment is None else moment.place)
+        case TimelineView():
+            present = None if run is None else desk.view(run.id)
+            traced = events if whole(events) or present is None or not present.tried else ()
+            name = None if step is None else step.name
+            view.show(present, name, traced, desk.now(), None if moment is None else moment.time)
         case SourceView():
             view.show(run, step, node)
 
 
-def marked_tabs(run: RunView | None, broken: ModuleView | None) -> frozenset[str]:
-    """Return the tabs that have something amiss in them."""
+def marked_tabs(
+    run: RunView | None, broken: ModuleView | None, step: StepView | None = None, node: NodeSpec | None = None
+) -> frozenset[str]:
+    """Return the tabs that have something amiss in them: an error, or code that has changed since."""
+    changed = step is not None and code_changed(step, node)
     failed = run is not None and (run.error is not None or run.failed_step is not None)
-    return frozenset({ERROR}) if failed or broken is not None else frozenset()
+    shown = {ERROR: failed or broken is not None, SOURCE: changed}
+    return frozenset(tab for tab, marked in shown.items() if marked)
 
 
 def home_path(path: Path) -> str:
@@ -148,26 +166,31 @@ def headline(desk: "Desk") -> Headline:
 
 
 def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
-    """Return what the footer says: the keys of the actions that belong there."""
+    """Return what the footer says: the keys of the actions that belong there.
+
+    First come those that are there only while they can be done: it is their moment.
+    """
+    offered = sorted(actions.offered(read_only=desk.read_only), key=lambda action: not action.only_now)
     return tuple(
         Hint(
             action=action.id,
             key=actions.key_text(keys[0]),
-            label=action.label,
+            label=action.label if action.label_now is None else action.label_now(situation),
             reason=action.needs(situation),
             pinned=action.id in actions.PINNED,
         )
-        for action in actions.offered(read_only=desk.read_only)
+        for action in offered
         if action.in_footer and (keys := actions.keys_of(action, desk.settings.keymap))
+        if not action.only_now or action.needs(situation) is None
     )
 
 
-def runs_subtitle(desk: "Desk") -> str:
-    """Return what the lower edge of the runs says: how many there are, or how many match."""
+def runs_subtitle(desk: "Desk", marked: int = 0) -> str:
+    """Return what the lower edge of the runs says: how many are marked, how many there are or match."""
     more = "+" if desk.older else ""
-    if desk.runs.filter:
-        return f"{len(desk.runs)} of {desk.runs.total}{more}"
-    return f"{desk.runs.total}{more}" if desk.runs.total else ""
+    known = desk.runs.total - len(desk.runs.hidden)
+    said = f"{len(desk.runs)} of {known}{more}" if desk.runs.filter else f"{known}{more}" if known else ""
+    return f"{marked:,} marked · {said}" if marked else said
 
 
 def graph_title(
@@ -186,13 +209,30 @@ def graph_title(
         parts.append(duration_text(took))
     if definition is not None and definition.stale:
         parts.append("stale definition")
+    origin = origin_of(desk.events_of(view.id))
+    if origin is not None:
+        parts.append(f"forked from {printable(origin.run)[:ID_CELLS]} at {printable(origin.step)}")
     return Content("  ".join(parts))
+
+
+def moment_title(desk: "Desk", moment: Moment) -> Content:
+    """Return the title of the graph at a past moment of the run."""
+    said = moment_text(moment, ascii=desk.settings.ascii)
+    run = f"  {printable(moment.view.workflow)} {printable(moment.view.id)[:ID_CELLS]}"
+    return Content.assemble((said, "bold $text-warning"), " · esc live", (run, ""))
 
 
 def _status(desk: "Desk", view: RunView) -> str:
     words = f"{status_glyph(view.status, ascii=desk.settings.ascii)} {status_word(view.status)}"
     if view.status == "suspended" and (waiting := next(iter(view.waits), None)) is not None:
         return f"{words}, {waiting_text(waiting)}"
+    if view.status == "paused" and (stops := stops_of(view)):
+        return f"{words} before {', '.join(map(printable, stops))}"
+    taken_back = next((step for step in view.steps if step.compensation == "running"), None)
+    if taken_back is not None:
+        return (
+            f"{status_glyph('compensating', desk.settings.ascii)} compensating {printable(taken_back.name)}"
+        )
     at = view.failed_step or (view.running_step if view.status != "completed" else None)
     return words if at is None else f"{words} at {printable(at.name)}"
 

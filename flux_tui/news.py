@@ -18,6 +18,14 @@ class Notice(Struct, frozen=True, kw_only=True):
     seconds: float = 6.0
 
 
+class Change(Struct, frozen=True, kw_only=True):
+    """There is news. ``runs`` are the ids of the runs concerned, ``gone`` of those that are no more."""
+
+    runs: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    notice: Notice | None = None
+
+
 class Blockage(Struct, frozen=True, kw_only=True):
     """A handler that keeps the runner from going on, for ``seconds`` so far."""
 

@@ -6,7 +6,10 @@ from msgspec import Struct
 
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import fold
+from flux_tui.model.lineage import origin_of, with_copied
+from flux_tui.model.masked import masked_logs, masked_run
 from flux_tui.model.run import LogLine, RunView
+from flux_tui.model.secrets import Secrets
 
 MOST = 32
 """How many runs are kept open; the one that nobody asked for the longest is closed first."""
@@ -24,9 +27,13 @@ class _Open(Struct):
 
 
 class OpenRuns:
-    """Folds the events of open runs. A run that starts under our eyes is open from its first event."""
+    """Folds the events of open runs, with the secrets in their errors and logs masked.
 
-    def __init__(self) -> None:
+    A run that starts under our eyes is open from its first event.
+    """
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
         self._runs: dict[str, _Open] = {}
 
     def __contains__(self, run_id: str) -> bool:
@@ -37,7 +44,7 @@ class OpenRuns:
         entry = self._entry(run_id)
         entry.events, entry.logs, entry.traced = [], [], None
         for event in events:
-            _add(entry, event)
+            self._add(entry, event)
 
     def take(self, event: TraceEvent) -> None:
         """Take a new event: it counts if its run is open, or begins with it."""
@@ -47,13 +54,17 @@ class OpenRuns:
         begins = event.type == EventType.WORKFLOW_START and event.graph is not None and not event.meta
         if run_id not in self._runs and not begins:
             return
-        _add(self._entry(run_id), event)
+        self._add(self._entry(run_id), event)
 
     def put_stored(self, run_id: str, view: RunView | None) -> bool:
         """Take the store's account of an open run; return whether it is another one than before."""
         entry = self._entry(run_id)
         changed, entry.stored = entry.stored != view, view
         return changed
+
+    def forget(self, run_id: str) -> None:
+        """Close a run that is no more."""
+        self._runs.pop(run_id, None)
 
     def forget_trace(self) -> None:
         """Forget what the trace told, because it was begun anew."""
@@ -67,7 +78,11 @@ class OpenRuns:
         entry = self._entry(run_id)
         accounts = (entry.traced, entry.stored)
         if any(now is not then for now, then in zip(accounts, entry.chosen_from, strict=True)):
-            entry.chosen, entry.chosen_from = fold.newer(*accounts), accounts
+            chosen = fold.newer(*accounts)
+            if chosen is not None and chosen is entry.traced and entry.stored is not None:
+                chosen = with_copied(chosen, entry.stored, origin_of(entry.events))
+            entry.chosen = None if chosen is None else masked_run(chosen, self._secrets)
+            entry.chosen_from = accounts
         return entry.chosen
 
     def events(self, run_id: str) -> Sequence[TraceEvent]:
@@ -87,9 +102,8 @@ class OpenRuns:
             del self._runs[next(iter(self._runs))]
         return entry
 
-
-def _add(entry: _Open, event: TraceEvent) -> None:
-    entry.events.append(event)
-    if event.type == EventType.STEP_LOG:
-        entry.logs += fold.logs([event])
-    entry.traced = fold.apply(entry.traced, event)
+    def _add(self, entry: _Open, event: TraceEvent) -> None:
+        entry.events.append(event)
+        if event.type == EventType.STEP_LOG:
+            entry.logs += masked_logs(fold.logs([event]), self._secrets)
+        entry.traced = fold.apply(entry.traced, event)

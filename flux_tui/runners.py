@@ -1,5 +1,6 @@
 """The runner's part of the desk: it follows the module files, and turns what the pool tells into state."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 from flux_tui.feed.modules import watch_modules
 from flux_tui.model.definitions import Definitions
 from flux_tui.model.runs import RunsModel
+from flux_tui.model.saves import reloaded_workflows
 from flux_tui.news import Blockage, Notice
 from flux_tui.runner.config import RunnerConfig
 from flux_tui.runner.messages import Blocked, Output
@@ -14,6 +16,7 @@ from flux_tui.runner.pool import RunnerPool
 from flux_tui.runner.pool_events import (
     PoolEvent,
     Reloaded,
+    RunBegan,
     RunEnded,
     RunnerDied,
     RunnerRestarted,
@@ -30,6 +33,7 @@ class Owner(Protocol):
 
     definitions: Definitions
     runs: RunsModel
+    loads: Counter[str]
 
     def become(self, **changes: Any) -> None:
         """Change the state."""
@@ -47,7 +51,7 @@ class Runners:
     def __init__(self, settings: Settings, paths: Sequence[Path], owner: Owner) -> None:
         self._owner = owner
         self._paths = tuple(paths)
-        self._saved: tuple[str, ...] = ()
+        self._saved: frozenset[str] = frozenset()
         self._restarted = False
         self._files: set[Path] = set()
         config = RunnerConfig(
@@ -72,7 +76,7 @@ class Runners:
     async def watch(self) -> None:
         """Have the modules loaded anew whenever one of their files changes."""
         async for changed in watch_modules(self._paths, lambda: self._files):
-            self._saved = tuple(sorted({path.name for path in changed}))
+            self._saved |= {str(path) for path in changed}
             await self.pool.reload()
 
     def _told(self, event: PoolEvent) -> None:
@@ -94,6 +98,9 @@ class Runners:
                 self._owner.become(blocked=self._blockage(event))
             case Output():
                 pass  # the modules' output comes with them, and a dead runner's last words with its end
+            case RunBegan():
+                self._owner.become(in_hand=len(self.pool.runs_in_hand))
+                self._owner.stay_busy()
             case RunEnded():
                 self._ended(event)
 
@@ -101,11 +108,15 @@ class Runners:
         owner = self._owner
         first = not owner.definitions.modules and not self._saved
         self._files = {Path(file) for file in event.files}
-        owner.definitions = owner.definitions.loaded(list(event.modules))
-        what = ", ".join(self._saved) or ("" if first else "all modules")
+        before, owner.definitions = owner.definitions, owner.definitions.loaded(list(event.modules))
+        names = ", ".join(sorted({Path(file).name for file in self._saved}))
+        what = names or ("" if first else "all modules")
         done = "restarted" if self._restarted else f"reloaded {what}" if what else ""
         note = f"{done} in {event.milliseconds:.0f} ms" if done else ""
-        self._saved, self._restarted = (), False
+        if not self.pool.is_outdated:  # else what was saved meanwhile counts with the load that follows
+            saved, self._saved = self._saved, frozenset()
+            owner.loads.update(flow.name for flow in reloaded_workflows(before, owner.definitions, saved))
+        self._restarted = False
         owner.become(runner="ready", note=note, death="", loading="", in_hand=len(self.pool.runs_in_hand))
 
     def _died(self, event: RunnerDied) -> None:

@@ -10,12 +10,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flux_tui.model.breakpoints import stops_of
 from flux_tui.model.run import GraphSpec, RunView, StepView
 
-ERROR, DATA, LOGS, EVENTS, SOURCE = "error", "data", "logs", "events", "source"
+ERROR, DATA, TIMELINE = "error", "data", "timeline"
+LOGS, EVENTS, SOURCE = "logs", "events", "source"
 TABS: Final[Mapping[str, str]] = {
     ERROR: "Error",
     DATA: "Data",
+    TIMELINE: "Timeline",
     LOGS: "Logs",
     EVENTS: "Events",
     SOURCE: "Source",
@@ -27,7 +30,8 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     ``module`` is set while the row of a module is selected, and ``workflow`` is then its first.
     ``tab_chosen`` says that the user picked the tab, ``followed`` is the run that the selection moves
-    along with.
+    along with. ``moment`` is the number of the past moment of the run that is looked at, ``None`` for the
+    present.
     """
 
     module: str | None = None
@@ -37,25 +41,33 @@ class Selection(Struct, frozen=True, kw_only=True):
     tab: str = DATA
     tab_chosen: bool = False
     followed: str | None = None
+    moment: int | None = None
 
 
 def at_module(now: Selection, path: str) -> Selection:
     """Return the selection after the user went to a module, whose first workflow is selected already."""
-    return replace(now, module=path, followed=None)
+    return replace(now, module=path, followed=None, moment=None)
 
 
 def at_workflow(now: Selection, workflow: str, graph: GraphSpec) -> Selection:
     """Return the selection after the user went to a workflow that has no runs."""
     first = graph.nodes[0].name if graph.nodes else None
     tab = now.tab if now.tab_chosen else SOURCE
-    return replace(now, module=None, workflow=workflow, run=None, step=first, tab=tab, followed=None)
+    moved = replace(now, module=None, workflow=workflow, run=None, step=first, tab=tab)
+    return replace(moved, followed=None, moment=None)
 
 
 def at_run(now: Selection, run_id: str, workflow: str, view: RunView | None) -> Selection:
     """Return the selection after the user went to a run; ``view`` is ``None`` while it is being read."""
     tab = DATA if now.tab == SOURCE and not now.tab_chosen else now.tab
-    moved = replace(now, module=None, workflow=workflow, run=run_id, step=None, tab=tab, followed=None)
+    moved = replace(now, module=None, workflow=workflow, run=run_id, step=None, tab=tab)
+    moved = replace(moved, followed=None, moment=None)
     return moved if view is None else _pointed(moved, view)
+
+
+def without_run(now: Selection) -> Selection:
+    """Return the selection after the last run of a workflow that is not loaded was deleted."""
+    return replace(now, workflow=None, run=None, step=None, followed=None)
 
 
 def at_step(now: Selection, step: str | None) -> Selection:
@@ -81,7 +93,23 @@ def started(now: Selection, run_id: str, workflow: str) -> Selection:
         tab=tab,
         tab_chosen=False,
         followed=run_id,
+        moment=None,
     )
+
+
+def to_failure(now: Selection) -> Selection:
+    """Return the selection on the way to a failure: its error is what is shown, whatever tab was picked."""
+    return replace(now, tab=ERROR, tab_chosen=False, followed=None, moment=None)
+
+
+def at_moment(now: Selection, number: int, step: str | None) -> Selection:
+    """Return the selection after the user went to a past moment of the run, in which ``step`` moved."""
+    return replace(now, moment=number, step=step or now.step, followed=None)
+
+
+def at_present(now: Selection) -> Selection:
+    """Return the selection after the user came back from a past moment."""
+    return replace(now, moment=None)
 
 
 def with_news(now: Selection, view: RunView) -> Selection:
@@ -114,7 +142,11 @@ def _fitting_tab(view: RunView, tab: str) -> str:
 
 
 def step_of_interest(view: RunView) -> StepView | None:
-    """Return the step to look at first: the running one, else the failed one, else the last that was done."""
+    """Return the step to look at first.
+
+    The running one, else the failed one, the one that a paused run stands before, or the last that was done.
+    """
     done = [step for step in view.steps if step.status not in ("pending", "skipped")]
     last = max(done, key=lambda step: (step.started_at or 0.0, step.index), default=None)
-    return view.running_step or view.failed_step or last or next(iter(view.steps), None)
+    stop = next((view.step(name) for name in stops_of(view)), None)
+    return view.running_step or view.failed_step or stop or last or next(iter(view.steps), None)

@@ -9,8 +9,8 @@ says goes before what an earlier one says:
 4. the options of the command.
 
 Both files are looked for in the project folder, which is the current folder, and relative paths start
-there. In environment variables ``workflows`` is separated like ``PATH``, ``redact`` by commas, and
-``keymap`` is a JSON object.
+there. In environment variables ``workflows`` is separated like ``PATH``, ``redact`` and
+``redact_env`` by commas, and ``keymap`` is a JSON object.
 """
 
 import difflib
@@ -24,6 +24,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
 
 from flux_engine.errors import FluxError
+from flux_engine.secrets import SHORTEST
 
 STANDARD_INPUT = Path("-")
 
@@ -58,6 +59,9 @@ class Settings(BaseModel):
     redact: tuple[str, ...] = ("password", "passwd", "secret", "token", "api_key", "authorization")
     """Parts of names whose values the dashboard masks until asked, whatever the case of their letters."""
 
+    redact_env: tuple[str, ...] = ()
+    """Environment variables whose values are masked wherever they turn up."""
+
     default_retries: StrictInt = Field(default=0, ge=0)
     """How often a step that does not say so itself is tried again. Zero shows a mistake at once."""
 
@@ -81,6 +85,11 @@ class Settings(BaseModel):
         }
         return self.model_copy(update=paths)
 
+    def secret_values(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the values of ``redact_env``, but for those too short to mask."""
+        found = (environ.get(name, "") for name in self.redact_env)
+        return tuple(value for value in found if len(value.strip()) >= SHORTEST)
+
 
 KEYS = tuple(name for name in Settings.model_fields if name != "project")
 
@@ -88,6 +97,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "workflows": lambda text: [part for part in text.split(os.pathsep) if part],
     "keymap": json.loads,
     "redact": lambda text: [part.strip() for part in text.split(",") if part.strip()],
+    "redact_env": lambda text: [part.strip() for part in text.split(",") if part.strip()],
     "default_retries": TypeAdapter(int).validate_python,
     "default_timeout": TypeAdapter(float).validate_python,
     "ascii": TypeAdapter(bool).validate_python,

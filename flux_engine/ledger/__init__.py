@@ -50,7 +50,9 @@ class Ledger(WaitingEntries, CompensationEntries):
             meta=meta,
         )
 
-    def end(self, status: RunStatus, *, duration: float, data: Any) -> None:
+    def end(
+        self, status: RunStatus, *, duration: float, data: Any, meta: dict[str, Any] | None = None
+    ) -> None:
         """The run has come to an end, or pauses. ``duration`` is seconds."""
         self.status = transition(self.status, status)
         traced = self._services.announcer.traces
@@ -60,6 +62,7 @@ class Ledger(WaitingEntries, CompensationEntries):
             duration=round(duration * 1000, 3),
             error=None if self.error is None else str(self.error),
             data=raw(as_object(self.progress.texts())) if traced else None,
+            meta=meta,
         )
         if status in _END_HOOKS:
             self._hook(

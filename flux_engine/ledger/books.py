@@ -63,7 +63,7 @@ class Books:
         self._announcements: list[Announcement] = []
 
     def begin_with(self, entries: Iterable[JournalEntry]) -> None:
-        """The run has these results from another one."""
+        """The run has these entries before it starts or goes on: results of another one, an edit."""
         for entry in entries:
             self._enter(entry)
 

@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import inspect
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from types import FunctionType
 from typing import Any
@@ -14,7 +16,7 @@ from flux_engine.context import Context, CurrentStep, current_step
 from flux_engine.data import UNCHANGED, DataShape, Delta, RunData
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
-from flux_engine.running.threads import run_in_thread
+from flux_engine.running.threads import end_child, run_in_thread
 from flux_engine.running.time_limit import TimeLimit
 from flux_engine.waiting import Sleep, Wait
 
@@ -49,10 +51,14 @@ async def run_attempt(
         )
     )
     call = handler or step.handler
-    returned = None
+    returned, process = None, os.getpid()
     try:
-        with limit.of(timeout):
-            returned = await (call(ctx) if is_async(call) else _in_thread(call, ctx))
+        try:
+            with limit.of(timeout):
+                returned = await (call(ctx) if is_async(call) else _in_thread(call, ctx))
+        finally:
+            if os.getpid() != process:  # a child that the handler forked, and that has come back here
+                end_child(sys.exception())
         if limit.expired:
             raise _too_long(step, ctx, timeout)  # noqa: TRY301 - an outcome like what the handler raises
         waits_for = returned if isinstance(returned, Wait | Sleep) else None

@@ -131,9 +131,12 @@ class Custody:
         *,
         meta: dict[str, Any],
         entry: JournalEntry | None = None,
+        edit: JournalEntry | None = None,
         only: Sequence[str] | None = None,
     ) -> LiveRun[InputT, DataT]:
         """Make this engine the owner, and return the run ready to be driven.
+
+        ``entry`` sends the run back; ``edit`` only changes the data that a step finds.
 
         Raises ``RunBusyError`` when another engine was faster, or the former owner still moved the run, and
         ``InvalidInputError`` when the stored input no longer fits the workflow.
@@ -143,6 +146,7 @@ class Custody:
         if record.owner is not None:
             await self._check_unmoved(definition, taken, progress)
         run = LiveRun(self._services, definition, taken, progress, only=only)
+        run.ledger.begin_with([] if edit is None else [edit])
         run.start(meta, entry)
         return run
 

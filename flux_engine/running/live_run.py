@@ -21,6 +21,7 @@ from flux_engine.result import FluxResult
 from flux_engine.running.compensation import Compensations
 from flux_engine.running.deadlines import Deadline
 from flux_engine.running.merged_data import MergedData
+from flux_engine.running.pausing import Stops
 from flux_engine.running.services import Services
 from flux_engine.running.step_logger import StepLogger
 from flux_engine.running.step_run import StepEnd, StepRun, wake
@@ -69,6 +70,7 @@ class LiveRun(Generic[InputT, DataT]):
         self._news = asyncio.Event()
         self._schedule = _NOTHING_TO_DO
         self._loop = asyncio.get_running_loop()
+        self.stops = Stops(services.pause_before, record.workflow, record.id)
         self._began = services.clock.monotonic()
 
     # What handlers and steps see of the run
@@ -160,6 +162,8 @@ class LiveRun(Generic[InputT, DataT]):
         self.ledger.start(meta, entry, hold=held if entry is None else ())
         if self.progress.last_seq:
             self.merged = MergedData(self.progress)
+        if self.stops.asked_for and self.ledger.is_stored:
+            self.stops.passed = frozenset(self._begin_schedule().take())
 
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
@@ -230,20 +234,16 @@ class LiveRun(Generic[InputT, DataT]):
 
     async def _advance(self) -> None:
         """Begin steps as they become ready, until none is left that could be begun."""
-        done = [step.name for step in self.progress.steps.values() if step.status.done]
-        definition = self._definition
-        self._schedule = Schedule(
-            definition.after, done=done, only=self._only, following=definition.following
-        )
+        self._schedule = self._begin_schedule()
         tasks: dict[asyncio.Task[StepEnd], str] = {}
         try:
             while True:
                 self._news.clear()
-                names = [] if self.halting else self._schedule.take()
+                names = [] if self.halting or self.stops.before else self._schedule.take()
                 if len(names) == 1 and not tasks and not self._has_waits:
                     await self._take_alone(names[0])
                     continue
-                ready = [(name, StepRun(self, definition.by_name[name])) for name in names]
+                ready = [(name, StepRun(self, self._definition.by_name[name])) for name in names]
                 for name, step in ready:
                     tasks[asyncio.ensure_future(self._fly_beside(name, step))] = name
                 if not tasks:
@@ -257,6 +257,11 @@ class LiveRun(Generic[InputT, DataT]):
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
+
+    def _begin_schedule(self) -> Schedule:
+        done = [step.name for step in self.progress.steps.values() if step.status.done]
+        definition = self._definition
+        return Schedule(definition.after, done=done, only=self._only, following=definition.following)
 
     async def _first_of(self, tasks: dict[asyncio.Task[StepEnd], str]) -> set[asyncio.Task[StepEnd]]:
         """Wait until a step ends, or there is news from outside."""
@@ -313,6 +318,8 @@ class LiveRun(Generic[InputT, DataT]):
             await self._end(RunStatus.COMPLETED)
         elif self._asked == "cancel":
             await self._cancelled()
+        elif self.stops.before:
+            await self._end(RunStatus.PAUSED, meta={"before": self.stops.before})
         elif self.services.stopping:
             await self._hand_back()
         elif self._asked is None and any(waiting_of(step.last) for step in steps):
@@ -320,12 +327,13 @@ class LiveRun(Generic[InputT, DataT]):
         else:
             await self._end(RunStatus.PAUSED)
 
-    async def _end(self, status: RunStatus) -> None:
+    async def _end(self, status: RunStatus, *, meta: dict[str, Any] | None = None) -> None:
         hook = {RunStatus.FAILED: "workflow_error", RunStatus.COMPLETED: "workflow_complete"}.get(status)
         self.ledger.end(
             status,
             duration=self.services.clock.monotonic() - self._began,
             data=self._final_data() if hook in self.services.announcer.hears else None,
+            meta=meta,
         )
         await self.ledger.commit(release=True)
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from flux_engine.clock import Clock
 from flux_engine.logger import FluxLogger
 from flux_engine.running.announcer import Announcer
+from flux_engine.running.pausing import PauseBefore
 from flux_engine.storage.base import WorkflowStorage
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Services(Struct, kw_only=True):
 
     ``default_timeout`` is seconds. ``lease`` is how many seconds a run stays with this engine
     when nothing is heard of it. ``stopping`` asks the runs to stop at the next step boundary.
+    ``pause_before`` is asked about steps that are about to start.
     """
 
     storage: WorkflowStorage
@@ -29,3 +31,4 @@ class Services(Struct, kw_only=True):
     lease: float = 30.0
     deadlines: "Deadlines | None" = None
     stopping: bool = False
+    pause_before: PauseBefore | None = None

@@ -21,6 +21,7 @@ from flux_engine.journal import waiting_of
 from flux_engine.ledger import Ledger
 from flux_engine.running.attempt import Outcome, is_async, run_attempt
 from flux_engine.running.merged_data import MergedData
+from flux_engine.running.pausing import Stops
 from flux_engine.running.services import Services
 from flux_engine.running.time_limit import TimeLimit
 from flux_engine.storage.base import JournalEntry
@@ -34,7 +35,7 @@ class StepEnd(Enum):
     DONE = auto()
     FAILED = auto()
     WAITS = auto()
-    LEFT = auto()  # the run stops before the step's next attempt
+    LEFT = auto()  # the run stops before the step's first, or next, attempt
 
 
 class StepHost(Protocol):
@@ -45,6 +46,7 @@ class StepHost(Protocol):
     merged: MergedData
     limit: TimeLimit
     shape: DataShape
+    stops: Stops
 
     @property
     def halting(self) -> bool:
@@ -115,6 +117,9 @@ class StepRun:
     async def _attempts(self, data: RunData) -> StepEnd:
         services = self._host.services
         step = self._step
+        if self._host.stops.at(step.name):
+            self._host.merged.leave(step.name)
+            return StepEnd.LEFT
         retries: Any = services.default_retries if step.retries is ENGINE_DEFAULT else step.retries
         timeout: Any = services.default_timeout if step.timeout is ENGINE_DEFAULT else step.timeout
         retry = 0

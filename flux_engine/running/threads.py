@@ -8,10 +8,12 @@ and nobody else's.
 import asyncio
 import contextlib
 import contextvars
+import os
 import queue
 import threading
+import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 Result = TypeVar("Result")
 
@@ -66,16 +68,31 @@ def _serve(inbox: "queue.SimpleQueue[_Job]") -> None:
                     _idle.remove(inbox)
                     return
             continue  # a job was given between the time-out and the lock
-        result, error = None, None
+        result, error, process = None, None, os.getpid()
         try:
             result = context.run(call)
         except BaseException as raised:  # noqa: BLE001 - handed to the waiting task, whatever it is
             error = raised
+        if os.getpid() != process:
+            end_child(error)
         with _lock:
             _idle.append(inbox)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_settle, future, result, error)
         del context, call, loop, future, result, error
+
+
+def end_child(error: BaseException | None) -> NoReturn:
+    """End a process that a handler forked and in which it has come back here.
+
+    The run belongs to the process that began it: this one must not go on with it, nor touch its store.
+    """
+    if isinstance(error, SystemExit):
+        os._exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+    if error is not None:
+        with contextlib.suppress(Exception):
+            traceback.print_exception(error)
+    os._exit(0 if error is None else 1)
 
 
 def _settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:

@@ -120,13 +120,15 @@ class RunQuery(Struct, frozen=True, kw_only=True):
     """Which runs to list: newest first, at most ``limit``.
 
     ``statuses`` empty means any. ``text`` matches, ignoring case, a part of the id, the workflow's
-    name or the error. ``since`` is inclusive and ``until`` exclusive, both of ``created_at``.
-    ``before`` is the ``(created_at, id)`` of the last row of the page before.
+    name, the current step or the error. ``id_prefix`` is how the id begins, in this very case. ``since``
+    is inclusive and ``until`` exclusive, both of ``created_at``. ``before`` is the ``(created_at, id)`` of
+    the last row of the page before.
     """
 
     workflow: str | None = None
     statuses: tuple[RunStatus, ...] = ()
     text: str | None = None
+    id_prefix: str | None = None
     since: float | None = None
     until: float | None = None
     before: tuple[float, str] | None = None

@@ -319,6 +319,17 @@ class _Listing(ContractPart):
             same(await _ids(storage, limit=3), ["run-3", "run-2", "run-1"])
             same(await _ids(storage, limit=0), [])
 
+    async def test_runs_are_found_by_the_beginning_of_their_id(self) -> None:
+        """Newest first, in this very case; no character is a wildcard."""
+        async with self.storage() as storage:
+            for n, run_id in enumerate(("3f2a", "3f", "3F2b", "x3f2", "3f%2", "3g")):
+                await storage.create(a_run(run_id, created_at=NOON + n))
+            same(await _ids(storage, id_prefix="3f"), ["3f%2", "3f", "3f2a"])
+            same(await _ids(storage, id_prefix="3f2"), ["3f2a"])
+            same(await _ids(storage, id_prefix="3f%"), ["3f%2"])
+            same(await _ids(storage, id_prefix="4"), [])
+            same(await _ids(storage, id_prefix="3f", limit=1), ["3f%2"])
+
     async def test_filters_by_workflow_status_and_time(self) -> None:
         """Filters hold together; ``since`` is inclusive, ``until`` exclusive, no status means any."""
         async with self.storage() as storage:
@@ -344,15 +355,16 @@ class _Listing(ContractPart):
             same(await _ids(storage, statuses=(RunStatus.RUNNING,)), [])
             same(await _ids(storage, statuses=(RunStatus.COMPLETED,)), ["run-1"])
 
-    async def test_text_is_looked_for_in_id_workflow_and_error(self) -> None:
+    async def test_text_is_looked_for_in_id_workflow_step_and_error(self) -> None:
         """Any part matches, in any case, and no character of the text has a meaning of its own."""
         async with self.storage() as storage:
             await storage.create(a_run("abc-1", created_at=NOON + 3))
             await storage.create(a_run("x-2", workflow="Billing", created_at=NOON + 2))
             await storage.create(a_run("x-3", error_summary="ValueError: 100% ÄRGER_\\", created_at=NOON + 1))
-            await storage.create(a_run("x-4", error_summary="1000 ok", created_at=NOON))
+            await storage.create(a_run("x-4", error_summary="1000 ok", current_step="Ship", created_at=NOON))
             same(await _ids(storage, text="BC-"), ["abc-1"])
             same(await _ids(storage, text="bill"), ["x-2"])
+            same(await _ids(storage, text="ship"), ["x-4"])
             same(await _ids(storage, text="valueerror"), ["x-3"])
             same(await _ids(storage, text="100%"), ["x-3"])
             same(await _ids(storage, text="r_"), ["x-3"])

@@ -259,7 +259,10 @@ def _matches(row: RunRow, query: RunQuery) -> bool:
         return False
     if query.until is not None and row.created_at >= query.until:
         return False
+    if query.id_prefix and not row.id.startswith(query.id_prefix):
+        return False
     if not query.text:
         return True
     text = query.text.lower()
-    return any(text in part.lower() for part in (row.id, row.workflow, row.error or ""))
+    searched = (row.id, row.workflow, row.current_step or "", row.error or "")
+    return any(text in part.lower() for part in searched)

@@ -315,6 +315,9 @@ def listing(query: RunQuery) -> tuple[str, list[Any]]:
 
 
 _NEWEST = " ORDER BY created_at DESC, id DESC LIMIT ?"
+_SEARCHED = ("id", "workflow", "current_step", "error_summary")
+_LAST = "\U0010ffff"
+"""The character that comes after all others."""
 
 
 def _page(conditions: Sequence[str]) -> str:
@@ -337,22 +340,24 @@ def _conditions(query: RunQuery) -> tuple[list[str], list[Any]]:
     if query.before is not None:
         conditions.append("(created_at, id) < (?, ?)")
         parameters += (to_text(query.before[0]), query.before[1])
+    if query.id_prefix:
+        conditions.append("id >= ? AND id < ?")
+        parameters += [query.id_prefix, query.id_prefix + _LAST]
     if query.text:
         condition, parameter = _containing(query.text)
         conditions.append(condition)
-        parameters += [parameter] * 3
+        parameters += [parameter] * len(_SEARCHED)
     return conditions, parameters
 
 
 def _containing(text: str) -> tuple[str, str]:
-    """Return the condition for a part of id, workflow or error, whose parameter comes three times."""
-    columns = ("id", "workflow", "error_summary")
+    """Return the condition for a part of one of the columns, whose parameter comes once for each."""
     if text.isascii():
         pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        matches = [f"{column} LIKE ? ESCAPE '\\'" for column in columns]
+        matches = [f"{column} LIKE ? ESCAPE '\\'" for column in _SEARCHED]
         return f"({' OR '.join(matches)})", f"%{pattern}%"
     # LIKE ignores case in ASCII only.
-    matches = [f"instr(flux_lower({column}), ?)" for column in columns]
+    matches = [f"instr(flux_lower({column}), ?)" for column in _SEARCHED]
     return f"({' OR '.join(matches)})", text.lower()
 
 

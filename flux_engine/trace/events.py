@@ -21,6 +21,7 @@ class EventType(StrEnum):
     WORKFLOW_SUSPEND = "workflow:suspend"
     WORKFLOW_PAUSE = "workflow:pause"
     WORKFLOW_CANCEL = "workflow:cancel"
+    WORKFLOW_DELETE = "workflow:delete"
     STEP_START = "step:start"
     STEP_COMPLETE = "step:complete"
     STEP_ERROR = "step:error"

@@ -18,6 +18,7 @@ _MODULES: Final = {
     "run": "flux_tui.cli.run",
     "runs": "flux_tui.cli.runs",
     "describe": "flux_tui.cli.describe",
+    "export": "flux_tui.cli.export",
 }
 
 

@@ -5,13 +5,18 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from flux_engine.trace.events import decode_event
 from flux_tui.cli.definitions import workflow_paths
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, settings_with
+from flux_tui.cli.serve import HOST, serve_dashboard
 from flux_tui.settings import STANDARD_INPUT, Settings
 from flux_tui.workspace import make_folders
+
+LONGEST_LINE = 64 * 1024 * 1024
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,11 +38,27 @@ def dev(
     read_only: Annotated[bool, typer.Option("--read-only", help="No action that writes.")] = False,
     theme: Annotated[str | None, typer.Option("--theme", metavar="NAME", help="The colours.")] = None,
     ascii_only: Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII only.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="PORT", min=0, max=65_535, help="Serve it to browsers. 0: any port."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option("--host", metavar="HOST", help=f"With --port: where to listen. Default: {HOST}"),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TEXT", help="With --port: what a browser needs to be let in."),
+    ] = None,
 ) -> None:
     """Open the dashboard: watch the workflows of a project, run them, retry their steps.
 
     With --trace and no PATHS it shows the runs of any trace file, or of standard input, and nothing else.
+    A file with an exported run, or any other trace that is named as PATH, is shown in the same way.
+    With --port it is served as a web page, to this machine only unless --host says otherwise.
     """
+    if trace is None and (exported := exported_run(paths)) is not None:
+        trace, paths = exported, None
     settings = settings_with(db=db, trace=trace, theme=theme, ascii=ascii_only)
     trace_only = trace is not None and not paths
     if trace_only:
@@ -45,6 +66,19 @@ def dev(
     elif settings.trace == STANDARD_INPUT:
         raise UsageError("--trace - shows a trace from standard input, and nothing else: leave the paths out")
     searched = [] if trace_only else workflow_paths(paths, settings)
+    if port is None and (host is not None or token is not None):
+        raise UsageError("--host and --token are for the dashboard in a browser: give --port too")
+    if port is not None:
+        serve_dashboard(
+            settings,
+            searched,
+            host=host or HOST,
+            port=port,
+            token=token,
+            trace_only=trace_only,
+            read_only=read_only,
+        )
+        return
     if settings.trace == STANDARD_INPUT:
         leave_standard_input_to_the_trace()
     elif not sys.stdin.isatty() or not sys.stderr.isatty():
@@ -54,6 +88,21 @@ def dev(
     from flux_tui.app import run_dashboard  # noqa: PLC0415 - Textual is for this command only
 
     raise typer.Exit(run_dashboard(settings, searched, trace_only=trace_only, read_only=read_only))
+
+
+def exported_run(paths: list[Path] | None) -> Path | None:
+    """Return the path, if it is the only one and is a trace and no module: an exported run, most likely."""
+    if paths is None or len(paths) != 1 or paths[0].suffix == ".py" or not paths[0].is_file():
+        return None
+    with paths[0].open("rb") as file:
+        line = file.readline(LONGEST_LINE)
+    try:
+        decode_event(line)
+    except msgspec.MsgspecError:
+        raise UsageError(
+            f"{paths[0]} is neither a Python module nor a trace: its first line is no event"
+        ) from None
+    return paths[0]
 
 
 def check_trace(settings: Settings) -> None:

@@ -47,18 +47,10 @@ def run_of(settings: Settings, beginning: str) -> WorkflowState:
             return await engine.get(beginning)
         except RunNotFoundError:
             pass
-        return await engine.get(_only(beginning, await _beginning_with(engine, beginning)))
+        found = await engine.list(id_prefix=beginning, limit=_PAGE)
+        return await engine.get(_only(beginning, found))
 
     return in_store(settings, found)
-
-
-async def _beginning_with(engine: FluxEngine, beginning: str) -> list[RunSummary]:
-    found: list[RunSummary] = []
-    page = await engine.list(text=beginning, limit=_PAGE)
-    while page:
-        found += [run for run in page if run.id.startswith(beginning)]
-        page = await engine.list(text=beginning, before=page[-1], limit=_PAGE) if len(page) == _PAGE else []
-    return found
 
 
 def _only(beginning: str, runs: list[RunSummary]) -> str:
@@ -67,5 +59,6 @@ def _only(beginning: str, runs: list[RunSummary]) -> str:
     if len(runs) > 1:
         some = "".join(f"\n  {run.id}  {run.name}  {run.status}" for run in runs[:_SHOWN])
         more = f"\n  and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else ""
-        raise UsageError(f"{len(runs)} runs have an id that begins with {beginning!r}:{some}{more}")
+        many = f"{len(runs)}{' or more' if len(runs) == _PAGE else ''}"
+        raise UsageError(f"{many} runs have an id that begins with {beginning!r}:{some}{more}")
     return runs[0].id

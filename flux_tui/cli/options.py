@@ -1,10 +1,12 @@
 """Options that several commands have, and the settings that they make."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from flux_engine.secrets import registered
 from flux_tui.settings import Settings, load_settings
 
 Db = Annotated[Path | None, typer.Option("--db", metavar="FILE", help="The store. Default: .flux/flux.db")]
@@ -34,5 +36,7 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or i
 
 
 def settings_with(**flags: Any) -> Settings:
-    """Return the settings of the current folder, ``flags`` before all else."""
-    return load_settings(Path.cwd(), flags)
+    """Return the settings of the current folder, ``flags`` before all else; their secrets are registered."""
+    settings = load_settings(Path.cwd(), flags)
+    registered.add(settings.secret_values(os.environ))
+    return settings

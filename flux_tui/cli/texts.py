@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from flux_engine.execution import ErrorInfo, RetryPlan, RunSummary, StepHistory, WorkflowState
-from flux_tui.cli.plain_json import to_text
+from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.terminal import Look
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import age_text, cut, duration_text, fit, printable
 
 
@@ -54,8 +55,8 @@ def listing_lines(runs: Sequence[RunSummary], now: datetime, look: Look, cells: 
     return lines
 
 
-def run_lines(run: WorkflowState, look: Look) -> list[str]:
-    """Return a whole run: its head, a line for each step, its error, and its data."""
+def run_lines(run: WorkflowState, look: Look, secrets: Secrets | None) -> list[str]:
+    """Return a whole run: its head, a line for each step, its error, and its data; ``secrets`` are masked."""
     status = status_of(run)
     began = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     took = ""
@@ -67,8 +68,10 @@ def run_lines(run: WorkflowState, look: Look) -> list[str]:
     if run.error is not None:
         where = f" (step {run.error.step})" if run.error.step else ""
         lines += ["", f"Error{where}", *_indented(error_lines(run.error, look))]
-    lines += ["", "Input", *_indented(to_text(run.input).splitlines())]
-    return [*lines, "", "Data", *_indented(to_text(run.data).splitlines())]
+    for title, value in (("Input", run.input), ("Data", run.data)):
+        plain = to_plain(value) if secrets is None else secrets.redact(to_plain(value))
+        lines += ["", title, *_indented(to_text(plain).splitlines())]
+    return lines
 
 
 def _step_line(step: StepHistory, names: int, look: Look) -> str:

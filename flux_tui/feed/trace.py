@@ -16,7 +16,7 @@ from typing import BinaryIO
 from msgspec import Struct, field
 
 from flux_engine.errors import StorageError
-from flux_engine.trace.events import TraceEvent
+from flux_engine.trace.events import EventType, TraceEvent
 from flux_engine.trace.lines import BadLine, PlacedEvent
 from flux_engine.trace.reader import TraceChunk, TraceReader
 from flux_tui.feed.stream import StreamReader
@@ -37,13 +37,15 @@ _OFFSET_BITS = 48
 class TraceNews(Struct, frozen=True, kw_only=True):
     """What one look at the trace brought.
 
-    ``events`` are in the order of the trace, ``rows`` are those of the runs that changed. ``reset`` says that
-    the trace was begun anew: everything it told before is void. ``more`` says that there is more to read
-    at once. ``bad`` counts the lines among these that are no events.
+    ``events`` are in the order of the trace, ``rows`` are those of the runs that changed, ``deleted`` are
+    the ids of runs that were deleted; one that has a row was begun anew. ``reset`` says that the trace was
+    begun anew: everything it told before is void. ``more`` says that there is more to read at once.
+    ``bad`` counts the lines among these that are no events.
     """
 
     events: list[TraceEvent] = field(default_factory=list)
     rows: list[RunRowView] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     reset: bool = False
     more: bool = False
     bad: int = 0
@@ -105,6 +107,16 @@ class TraceFeed:
         """The rows of all runs of the trace."""
         return [known.tally.row() for known in self._runs.values()]
 
+    def mark(self) -> object:
+        """Return what differs after the trace changed: asking is far cheaper than reading. ``None``: read."""
+        if str(self.path) == STDIN:
+            return None
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            return error.errno
+        return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns
+
     async def poll(self) -> TraceNews:
         """Return what is new, at most a piece of it; ask again at once when there is ``more``."""
         await asyncio.sleep(0)
@@ -148,15 +160,21 @@ class TraceFeed:
 
     def _taken_in(self, chunk: TraceChunk) -> TraceNews:
         changed: dict[str, Tally] = {}
+        deleted: list[str] = []
         for placed in chunk.events:
             event = placed.event
-            if event.workflow_id:
+            if event.type == EventType.WORKFLOW_DELETE:
+                self._runs.pop(event.workflow_id, None)
+                changed.pop(event.workflow_id, None)
+                deleted.append(event.workflow_id)
+            elif event.workflow_id:
                 known = self._keep(placed)
                 if count(known.tally, event) or known.seen == 1:
                     changed[event.workflow_id] = known.tally
         return TraceNews(
             events=[placed.event for placed in chunk.events],
             rows=[each.row() for each in changed.values()],
+            deleted=deleted,
             reset=chunk.restarted,
             more=chunk.more,
             bad=chunk.bad_lines,

@@ -3,41 +3,21 @@
 This is channel routing as chip designers do it, turned by a quarter: a net's lines run from the left
 to its track, along the track, and on to the right. Two nets that would share a piece of a row get
 their tracks in the order that keeps them apart; where no order does, a net changes tracks along a
-free row. Where two nets only cross, the upright line is drawn whole and the level one gives way, so a
-crossing never looks like a joint.
+free row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
 
-LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
-LEVEL, UPRIGHT = LEFT | RIGHT, UP | DOWN
-LINES = {
-    LEFT: "─",
-    RIGHT: "─",
-    UP: "│",
-    DOWN: "│",
-    LEVEL: "─",
-    UPRIGHT: "│",
-    RIGHT | DOWN: "╭",
-    LEFT | DOWN: "╮",
-    RIGHT | UP: "╰",
-    LEFT | UP: "╯",
-    LEVEL | DOWN: "┬",
-    LEVEL | UP: "┴",
-    UPRIGHT | RIGHT: "├",
-    UPRIGHT | LEFT: "┤",
-    LEVEL | UPRIGHT: "┼",
-}
+from flux_tui.model.raster import Flow, Raster
+
 MANY_NETS = 24
 ROOMY_TRACKS = 6
 
-Flow = tuple[int, int]
 
-
-class End(Struct, frozen=True):
+class End(Struct, frozen=True, gc=False):
     """An end of a net: its row, and the steps on that side (sources or targets, as a bit set).
 
     ``link`` is a number that two ends share, one net's target and another's source, which meet
@@ -68,33 +48,6 @@ class Wire(Struct):
         return len(self.rows) == 1 and not any(end.link for end in (*self.sources, *self.targets))
 
 
-class Cell:
-    """What is drawn at one place of a channel, and for which flows."""
-
-    __slots__ = ("arrow", "joint", "level", "level_flows", "upright", "upright_flows")
-
-    def __init__(self) -> None:
-        self.level = self.upright = 0
-        self.level_flows: dict[Flow, None] = {}
-        self.upright_flows: dict[Flow, None] = {}
-        self.joint = self.arrow = False
-
-    @property
-    def text(self) -> str:
-        """The character to draw."""
-        if self.arrow:
-            return "▶"
-        crossing = self.level and self.upright and not self.joint
-        return LINES[self.upright if crossing else self.level | self.upright]
-
-    @property
-    def flows(self) -> tuple[Flow, ...]:
-        """The flows to which the character belongs."""
-        if self.level and self.upright and not self.joint:
-            return tuple(self.upright_flows)
-        return tuple(self.level_flows | self.upright_flows)
-
-
 def everything(ends: Sequence[End]) -> int:
     """Return the union of the steps of several ends."""
     union = 0
@@ -104,7 +57,7 @@ def everything(ends: Sequence[End]) -> int:
 
 
 class Channel:
-    """The routed lines between two columns. ``width`` is known at once; ``cells`` draws them."""
+    """The routed lines between two columns. ``width`` is known at once; ``draw`` draws them."""
 
     def __init__(self, wires: Sequence[Wire], *, lead: int, straight: int) -> None:
         self._rows = {end.row for wire in wires for end in (*wire.sources, *wire.targets)}
@@ -117,12 +70,12 @@ class Channel:
         self._step = 2 if tracks <= ROOMY_TRACKS else 1
         self.width = lead + (tracks - 1) * self._step + 3 if tracks else straight
 
-    def cells(self) -> dict[tuple[int, int], Cell]:
-        """Return the cells by ``(row, x)``, ``x`` counting from the channel's left."""
-        cells: dict[tuple[int, int], Cell] = {}
+    def draw(self) -> Raster:
+        """Return the lines on paper as wide as the channel."""
+        paper = Raster(self.width)
         for wire in self._wires:
-            self._draw(wire, cells)
-        return cells
+            self._draw(wire, paper)
+        return paper
 
     def _free_row(self, near: int, toward: int) -> int:
         """Take the row nearest to ``near`` on which nothing ends, rather on the side of ``toward``."""
@@ -168,10 +121,14 @@ class Channel:
         wires = list(self._wires)
         blockers = _blockers(wires)
         waiting, ordered = set(range(len(wires))), list[int]()
+        costs: _Costs | None = None
         while waiting:
-            free = [place for place in sorted(waiting) if not blockers[place] & waiting]
+            free = [place for place in sorted(waiting) if blockers[place].isdisjoint(waiting)]
             if free:
-                chosen = free[0] if len(waiting) > MANY_NETS else _least_crossing(wires, free, waiting)
+                chosen = free[0]
+                if len(waiting) <= MANY_NETS:
+                    costs = costs or _Costs(wires, waiting)
+                    chosen = costs.take_least(free)
                 ordered.append(chosen)
                 waiting.remove(chosen)
                 continue
@@ -179,7 +136,7 @@ class Channel:
             wires[whole], rest = self._split(wires[whole])
             waiting.add(len(wires))
             wires.append(rest)
-            blockers = _blockers(wires)
+            blockers, costs = _blockers(wires), None
         return [wires[place] for place in ordered]
 
     def _split(self, wire: Wire) -> tuple[Wire, Wire]:
@@ -208,41 +165,33 @@ class Channel:
     def _x(self, wire: Wire) -> int:
         return self._lead + wire.track * self._step
 
-    def _draw(self, wire: Wire, cells: dict[tuple[int, int], Cell]) -> None:
+    def _draw(self, wire: Wire, paper: Raster) -> None:
         sources, targets = everything(wire.sources), everything(wire.targets)
         if wire.straight:
-            self._draw_level(cells, wire.rows[0], -1, self.width, (sources, targets))
-            self._draw_arrow(wire.targets[0], cells)
+            paper.level(wire.rows[0], -1, self.width, (sources, targets))
+            _draw_arrow(wire.targets[0], paper)
             return
         x = self._x(wire)
         for end in wire.sources:
             if not end.link:
-                self._draw_level(cells, end.row, -1, x, (end.steps, targets))
+                paper.level(end.row, -1, x, (end.steps, targets))
         for end in wire.targets:
             stop = self._x(self._consumer(end.link)) if end.link else self.width
-            self._draw_level(cells, end.row, x, stop, (sources, end.steps))
-            self._draw_arrow(end, cells)
+            paper.level(end.row, x, stop, (sources, end.steps))
+            _draw_arrow(end, paper)
         for end in (*wire.sources, *wire.targets):
-            cells[end.row, x].joint = True
+            paper.joint(end.row, x)
         rows = wire.rows
         for top, bottom in pairwise(rows):
-            _draw_upright(cells, x, top, bottom, tuple(_flows_between(wire, bottom)))
-
-    def _draw_level(
-        self, cells: dict[tuple[int, int], Cell], row: int, start: int, stop: int, flow: Flow
-    ) -> None:
-        """Draw from the middle of ``start`` to the middle of ``stop``, either of which may be outside."""
-        for x in range(max(start, 0), min(stop, self.width - 1) + 1):
-            cell = cells.setdefault((row, x), Cell())
-            cell.level |= (LEFT if x > start else 0) | (RIGHT if x < stop else 0)
-            cell.level_flows[flow] = None
-
-    def _draw_arrow(self, end: End, cells: dict[tuple[int, int], Cell]) -> None:
-        if end.arrow:
-            cells[end.row, self.width - 1].arrow = True
+            paper.upright(x, top, bottom, tuple(_flows_between(wire, bottom)))
 
     def _consumer(self, link: int) -> Wire:
         return next(wire for wire in self._wires if any(end.link == link for end in wire.sources))
+
+
+def _draw_arrow(end: End, paper: Raster) -> None:
+    if end.arrow:
+        paper.arrow(end.row)
 
 
 def _end_on(row: int, wire: Wire) -> End:
@@ -278,26 +227,48 @@ def _blockers(wires: Sequence[Wire]) -> list[set[int]]:
     return found
 
 
-def _least_crossing(wires: Sequence[Wire], free: Sequence[int], waiting: set[int]) -> int:
-    return min(
-        free,
-        key=lambda place: (
-            sum(_cost(wires[place], wires[other]) for other in waiting if other != place),
-            place,
-        ),
-    )
+class _Costs:
+    """How many crossings it costs to give a wire the next track, before all the others that wait."""
+
+    def __init__(self, wires: Sequence[Wire], waiting: Iterable[int]) -> None:
+        self._spans = {place: _span(wires[place]) for place in waiting}
+        self._sums = {
+            place: sum(_cost(span, other) for other in self._spans.values())
+            for place, span in self._spans.items()
+        }
+
+    def take_least(self, free: Sequence[int]) -> int:
+        """Take the one of ``free`` that costs least, the first of several, out of those that wait."""
+        chosen = min(free, key=lambda place: (self._sums[place], place))
+        taken = self._spans.pop(chosen)
+        for place, span in self._spans.items():
+            self._sums[place] -= _cost(span, taken)
+        return chosen
 
 
-def _cost(left: Wire, right: Wire) -> int:
+_Span = tuple[int, int, list[int], list[int]]
+
+
+def _span(wire: Wire) -> _Span:
+    """Return the first and last row of a wire, and the rows of its sources and of its targets."""
+    rows = wire.rows
+    return rows[0], rows[-1], [end.row for end in wire.sources], [end.row for end in wire.targets]
+
+
+def _cost(left: _Span, right: _Span) -> int:
     """Count how many more crossings there are with ``left`` before ``right`` than the other way."""
     return _crossings(left, right) - _crossings(right, left)
 
 
-def _crossings(left: Wire, right: Wire) -> int:
-    within, around = left.rows, right.rows
-    return sum(within[0] <= end.row <= within[-1] for end in right.sources) + sum(
-        around[0] <= end.row <= around[-1] for end in left.targets
-    )
+def _crossings(left: _Span, right: _Span) -> int:
+    if left[1] < right[0] or right[1] < left[0]:
+        return 0
+    count = 0
+    for row in right[2]:
+        count += left[0] <= row <= left[1]
+    for row in left[3]:
+        count += right[0] <= row <= right[1]
+    return count
 
 
 def _flows_between(wire: Wire, bottom: int) -> Iterator[Flow]:
@@ -307,12 +278,3 @@ def _flows_between(wire: Wire, bottom: int) -> Iterator[Flow]:
         lower = everything([end for end in tails if end.row >= bottom])
         if upper and lower:
             yield (upper, lower) if heads is wire.sources else (lower, upper)
-
-
-def _draw_upright(
-    cells: dict[tuple[int, int], Cell], x: int, top: int, bottom: int, flows: tuple[Flow, ...]
-) -> None:
-    for row in range(top, bottom + 1):
-        cell = cells.setdefault((row, x), Cell())
-        cell.upright |= (UP if row > top else 0) | (DOWN if row < bottom else 0)
-        cell.upright_flows.update(dict.fromkeys(flows))

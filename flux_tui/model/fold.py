@@ -24,6 +24,7 @@ _KEPT = frozenset({"completed", "skipped", "suspended"})
 """How steps stand that a run which goes on leaves as they are: done, or waiting."""
 
 StepChange = Callable[[StepView, TraceEvent], StepView]
+RunChange = Callable[[RunView, TraceEvent], RunView]
 
 
 def apply(view: RunView | None, event: TraceEvent) -> RunView | None:
@@ -90,14 +91,15 @@ def _sent_on(view: RunView | None, event: TraceEvent) -> RunView:
         steps = tuple(_redefined(old.get(node.name), node) for node in graph.nodes)
         known = replace(known, graph=graph, steps=steps)
     said = parse.meta(event)
-    again = _runs_again(known, said)
+    again, start = _runs_again(known, said), said.get("fromStep")
     edit = parse.changes(said.get("edit"))
+    prints = {node.name: node.fingerprint for node in known.graph.nodes}
     return replace(
         _running(known, event),
         steps=tuple(
-            _reset(step, _edited(step.edit, edit) if step.name == said.get("fromStep") else None)
-            if step.name in again
-            else step
+            step
+            if step.name not in again
+            else _reset(step, _edited(step.edit, edit) if step.name == start else None, prints.get(step.name))
             for step in known.steps
         ),
     )
@@ -132,7 +134,7 @@ def _runs_again(view: RunView, said: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(step.name for step in view.steps if step.status not in _KEPT)
 
 
-def _reset(step: StepView, edit: Changes | None) -> StepView:
+def _reset(step: StepView, edit: Changes | None, fingerprint: str | None = None) -> StepView:
     return StepView(
         name=step.name,
         index=step.index,
@@ -141,7 +143,7 @@ def _reset(step: StepView, edit: Changes | None) -> StepView:
         attempt=step.attempt,
         max_tries=step.max_tries,
         edit=edit,
-        fingerprint=step.fingerprint,
+        fingerprint=fingerprint or step.fingerprint,
     )
 
 
@@ -306,8 +308,11 @@ def _suspended(step: StepView, event: TraceEvent) -> StepView:
     )
 
 
-def _compensated(step: StepView, _event: TraceEvent) -> StepView:
-    return replace(step, status="compensated", waiting_until=None)
+def _compensated(step: StepView, event: TraceEvent) -> StepView:
+    if event.status in ("running", "failed"):
+        error = parse.error(event) if event.status == "failed" else None
+        return replace(step, compensation=event.status, compensation_error=error)
+    return replace(step, status="compensated", compensation=None, compensation_error=None, waiting_until=None)
 
 
 # The run as a whole
@@ -346,16 +351,8 @@ def _left(step: StepView, event: TraceEvent, status: str, error: ErrorInfo | Non
     return replace(_ended(step, event, status), error=error or step.error)
 
 
-def _completed_run(view: RunView, event: TraceEvent) -> RunView:
-    return _closed(view, event, "completed")
-
-
-def _failed_run(view: RunView, event: TraceEvent) -> RunView:
-    return _closed(view, event, "failed")
-
-
-def _cancelled_run(view: RunView, event: TraceEvent) -> RunView:
-    return _closed(view, event, "cancelled")
+def _closing(status: str) -> RunChange:
+    return lambda view, event: _closed(view, event, status)
 
 
 def _suspended_run(view: RunView, _event: TraceEvent) -> RunView:
@@ -364,9 +361,10 @@ def _suspended_run(view: RunView, _event: TraceEvent) -> RunView:
 
 def _paused_run(view: RunView, event: TraceEvent) -> RunView:
     """The engine lets a run go in the middle with the same event, and says so."""
-    return (
-        interrupted(view) if parse.meta(event).get("interrupted") is True else replace(view, status="paused")
-    )
+    said = parse.meta(event)
+    if said.get("interrupted") is True:
+        return interrupted(view)
+    return replace(view, status="paused", before=parse.names(said.get("before")))
 
 
 def _signalled_run(view: RunView, event: TraceEvent) -> RunView:
@@ -391,10 +389,10 @@ _STEP_EVENTS: dict[str, StepChange] = {
     EventType.STEP_COMPENSATE: _compensated,
 }
 
-_RUN_EVENTS: dict[str, Callable[[RunView, TraceEvent], RunView]] = {
-    EventType.WORKFLOW_COMPLETE: _completed_run,
-    EventType.WORKFLOW_ERROR: _failed_run,
-    EventType.WORKFLOW_CANCEL: _cancelled_run,
+_RUN_EVENTS: dict[str, RunChange] = {
+    EventType.WORKFLOW_COMPLETE: _closing("completed"),
+    EventType.WORKFLOW_ERROR: _closing("failed"),
+    EventType.WORKFLOW_CANCEL: _closing("cancelled"),
     EventType.WORKFLOW_SUSPEND: _suspended_run,
     EventType.WORKFLOW_PAUSE: _paused_run,
     EventType.SIGNAL_RECEIVED: _signalled_run,

@@ -35,6 +35,10 @@ class Folds(Generic[Line]):
         """Whether an item is open."""
         return item in self._lines
 
+    def lines(self, item: int) -> Sequence[Line]:
+        """Return the lines below an item; none if it is closed."""
+        return self._lines.get(item, ())
+
     def locate(self, row: int) -> tuple[int, Line | None]:
         """Return the item that a row belongs to, and the line below it that the row shows, if it does."""
         at = bisect_right(self._first, row) - 1

@@ -7,6 +7,7 @@ are one *net*, so two groups of branches in a row meet in one junction instead o
 Sets of steps are integers with a bit for each step: a definition of two hundred steps stays cheap.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from flux_tui.model.run import GraphSpec
 SWEEPS = 6
 
 
-class Port(Struct, frozen=True):
+class Port(Struct, frozen=True, gc=False):
     """A place in a column: a step, or a passage (``node`` is ``None``) for lines to later columns.
 
     ``sources`` are the steps whose lines leave here, ``targets`` the steps that lines entering here
@@ -29,7 +30,7 @@ class Port(Struct, frozen=True):
     targets: int
 
 
-class Net(Struct, frozen=True):
+class Net(Struct, frozen=True, gc=False):
     """Lines from each of ``sources`` to each of ``targets``, ports of neighbouring columns."""
 
     sources: tuple[int, ...]
@@ -183,19 +184,28 @@ def _crossings(columns: Sequence[Sequence[int]], gaps: Sequence[Sequence[Net]]) 
     """Count the crossings of lines, each net taken as lines through its own centre."""
     total = 0
     for place, nets in enumerate(gaps):
+        if len(nets) < 2:  # noqa: PLR2004
+            continue
         left = {port: number for number, port in enumerate(columns[place])}
         right = {port: number for number, port in enumerate(columns[place + 1])}
-        lines: list[tuple[float, float, int]] = []
-        for number, net in enumerate(nets):
+        lines: list[tuple[float, float]] = []
+        for net in nets:
             above = sum(left[port] for port in net.sources) / len(net.sources)
             below = sum(right[port] for port in net.targets) / len(net.targets)
-            lines += [(left[port], below, number) for port in net.sources]
-            lines += [(above, right[port], number) for port in net.targets]
-        if len(nets) > 1:
-            total += sum(
-                1
-                for one, first in enumerate(lines)
-                for second in lines[:one]
-                if first[2] != second[2] and (first[0] - second[0]) * (first[1] - second[1]) < 0
-            )
+            own: list[tuple[float, float]] = [(left[port], below) for port in net.sources]
+            own += [(above, right[port]) for port in net.targets]
+            total -= _inversions(own)
+            lines += own
+        total += _inversions(lines)
     return total
+
+
+def _inversions(lines: list[tuple[float, float]]) -> int:
+    """Count the pairs of lines that cross: one starts above the other and ends below it."""
+    count = 0
+    ends: list[float] = []
+    for _, end in sorted(lines):
+        at = bisect_right(ends, end)
+        count += len(ends) - at
+        ends.insert(at, end)
+    return count

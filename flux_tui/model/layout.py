@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 
-from flux_tui.model.channel import Cell, Channel, End, Flow, Wire
+from flux_tui.model.channel import Channel, End, Wire
 from flux_tui.model.lanes import assign_rows
 from flux_tui.model.layers import Layers, bits, build_layers, successors
 from flux_tui.model.neighbours import Place, find_neighbours
+from flux_tui.model.raster import Flow
 from flux_tui.model.run import GraphSpec, NodeSpec
 from flux_tui.model.text import cut, printable
 
 NAME_CELLS = 22
+LONG_NAME_CELLS = 64
 CAPTION_CELLS = 11
 TIGHT_CAPTION_CELLS = 9
-LIST_NAME_CELLS = 36
 
 
 class Mode(StrEnum):
@@ -31,10 +33,19 @@ class Mode(StrEnum):
     LIST = "list"
 
 
+class Size(StrEnum):
+    """How much room steps take: for whole names, for names of some length, for short captions."""
+
+    WIDE = "wide"
+    NORMAL = "normal"
+    TIGHT = "tight"
+
+
 class Metrics(Struct, frozen=True):
     """The sizes of a mode. ``margin`` cells around a name, ``caption`` the least width inside a box.
 
     ``lead`` and ``straight`` are the cells of a line before its first track, and of one without a track.
+    ``name`` is the most that is shown of a name.
     """
 
     above: int
@@ -43,6 +54,7 @@ class Metrics(Struct, frozen=True):
     caption: int
     lead: int
     straight: int
+    name: int = NAME_CELLS
 
 
 METRICS = {
@@ -51,10 +63,16 @@ METRICS = {
 }
 
 
-TIGHT_BOXES = Metrics(above=1, below=2, margin=2, caption=TIGHT_CAPTION_CELLS, lead=1, straight=3)
+def _metrics(mode: Mode, size: Size) -> Metrics:
+    metrics = METRICS[mode]
+    if size is Size.WIDE:
+        return replace(metrics, name=LONG_NAME_CELLS)
+    if size is Size.TIGHT and mode is Mode.BOXES:
+        return replace(metrics, caption=TIGHT_CAPTION_CELLS, lead=1, straight=3)
+    return metrics
 
 
-class Box(Struct, frozen=True, kw_only=True):
+class Box(Struct, frozen=True, kw_only=True, gc=False):
     """The place of a step. ``label`` is its name as it is drawn; ``bracket`` joins branches in a list."""
 
     name: str
@@ -73,14 +91,14 @@ class Box(Struct, frozen=True, kw_only=True):
         return self.y + (1 if self.height > 1 else 0)
 
 
-class Edges(Struct, frozen=True):
+class Edges(Struct, frozen=True, gc=False):
     """Lines from each of ``sources`` to each of ``targets``, drawn as one."""
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
 
 
-class Stroke(Struct, frozen=True):
+class Stroke(Struct, frozen=True, gc=False):
     """A piece of a line: text on one row, and the numbers of the edges that it belongs to."""
 
     x: int
@@ -88,7 +106,7 @@ class Stroke(Struct, frozen=True):
     edges: tuple[int, ...]
 
 
-class Beside(Struct, frozen=True):
+class Beside(Struct, frozen=True, gc=False):
     """The steps that the arrow keys lead to, ``None`` where there is nothing that way."""
 
     left: str | None = None
@@ -119,8 +137,8 @@ class Layout(Struct, frozen=True, kw_only=True):
         )
 
 
-def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, *, tight: bool = False) -> Layout:
-    """Return the geometry of a graph in one of the modes. ``tight`` boxes have less room for captions.
+def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, size: Size = Size.NORMAL) -> Layout:
+    """Return the geometry of a graph in one of the modes.
 
     Names that occur twice are drawn once, edges that close a cycle not at all: a trace may hold anything.
     """
@@ -132,7 +150,7 @@ def lay_out(spec: GraphSpec, mode: Mode = Mode.BOXES, *, tight: bool = False) ->
     layers = build_layers(after)
     if mode is Mode.LIST:
         return _list_layout(nodes, layers)
-    metrics = TIGHT_BOXES if tight and mode is Mode.BOXES else METRICS[mode]
+    metrics = _metrics(mode, size)
     rows = assign_rows(layers, metrics.above, metrics.below)
     return _Drawing(nodes, layers, rows, mode, metrics).layout(after)
 
@@ -148,9 +166,10 @@ class _Drawing:
         self._rows = rows
         self._mode = mode
         self._metrics = metrics
-        self._labels = [cut(printable(node.name), NAME_CELLS) for node in nodes]
+        self._labels = [cut(printable(node.name), metrics.name) for node in nodes]
         self._edges: dict[Flow, int] = {}
-        self._cells: dict[int, dict[int, tuple[str, tuple[int, ...]]]] = {}
+        self._bundles: dict[tuple[Flow, ...], tuple[int, ...]] = {}
+        self._strokes: dict[int, list[Stroke]] = {}
         self._boxes: dict[int, Box] = {}
 
     def layout(self, after: Sequence[int]) -> Layout:
@@ -162,17 +181,17 @@ class _Drawing:
             x += width
             if place < len(self._layers.nets):
                 channel = self._channel(place)
-                for (row, offset), cell in channel.cells().items():
-                    self._put(row, x + offset, cell)
+                for run in channel.draw().runs():
+                    self._put(run.row, x + run.x, run.text, self._bundle(run.flows))
                 x += channel.width
         boxes = tuple(self._boxes[number] for number in range(len(self._nodes)))
-        height = max([box.y + box.height for box in boxes] + [row + 1 for row in self._cells])
+        height = max([box.y + box.height for box in boxes] + [row + 1 for row in self._strokes])
         return Layout(
             mode=self._mode,
             width=x,
             height=height,
             boxes=boxes,
-            strokes=tuple(_strokes(self._cells.get(row, {})) for row in range(height)),
+            strokes=tuple(tuple(self._strokes.get(row, ())) for row in range(height)),
             edges=tuple(Edges(self._names(left), self._names(right)) for left, right in self._edges),
             neighbours=_neighbours(boxes, after),
         )
@@ -205,8 +224,7 @@ class _Drawing:
             start = x + own
         flows = self._leaving(number) if start < stop and not last else ()
         if flows:
-            for cell in range(start, stop):
-                self._cells.setdefault(row, {})[cell] = ("─", flows)
+            self._put(row, start, "─" * (stop - start), flows)
 
     def _leaving(self, number: int) -> tuple[int, ...]:
         """Return the edges that leave a port."""
@@ -233,23 +251,23 @@ class _Drawing:
         ]
         return Channel(wires, lead=self._metrics.lead, straight=self._metrics.straight)
 
-    def _put(self, row: int, x: int, cell: Cell) -> None:
-        self._cells.setdefault(row, {})[x] = (cell.text, tuple(self._edge(flow) for flow in cell.flows))
+    def _put(self, row: int, x: int, text: str, edges: tuple[int, ...]) -> None:
+        """Draw at the right end of a row, on the same stroke if it belongs to the same edges."""
+        strokes = self._strokes.setdefault(row, [])
+        last = strokes[-1] if strokes else None
+        if last is not None and last.edges == edges and last.x + len(last.text) == x:
+            strokes[-1] = Stroke(last.x, last.text + text, edges)
+        else:
+            strokes.append(Stroke(x, text, edges))
+
+    def _bundle(self, flows: tuple[Flow, ...]) -> tuple[int, ...]:
+        edges = self._bundles.get(flows)
+        if edges is None:
+            edges = self._bundles[flows] = tuple(self._edge(flow) for flow in flows)
+        return edges
 
     def _edge(self, flow: Flow) -> int:
         return self._edges.setdefault(flow, len(self._edges))
-
-
-def _strokes(cells: dict[int, tuple[str, tuple[int, ...]]]) -> tuple[Stroke, ...]:
-    """Join neighbouring cells of a row that belong to the same edges."""
-    strokes: list[Stroke] = []
-    for x in sorted(cells):
-        text, edges = cells[x]
-        if strokes and strokes[-1].edges == edges and strokes[-1].x + len(strokes[-1].text) == x:
-            strokes[-1] = Stroke(strokes[-1].x, strokes[-1].text + text, edges)
-        else:
-            strokes.append(Stroke(x, text, edges))
-    return tuple(strokes)
 
 
 def _neighbours(boxes: Sequence[Box], after: Sequence[int]) -> dict[str, Beside]:
@@ -263,7 +281,7 @@ def _neighbours(boxes: Sequence[Box], after: Sequence[int]) -> dict[str, Beside]
 def _list_layout(nodes: Sequence[NodeSpec], layers: Layers) -> Layout:
     """Return one row for each step in its order, with brackets around steps of one column."""
     column = {port.node: port.column for port in layers.ports if port.node is not None}
-    labels = [cut(printable(node.name), LIST_NAME_CELLS) for node in nodes]
+    labels = [cut(printable(node.name), LONG_NAME_CELLS) for node in nodes]
     width = max(map(cell_len, labels))
     boxes = []
     for number, node in enumerate(nodes):

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from flux_engine.secrets import registered
 from flux_tui.model.secrets import MASK, Secrets
-from flux_tui.model.text import printable
+from flux_tui.model.text import drawable, printable
 from flux_tui.model.tree import MISSING, type_tag, untagged
 
 Piece = tuple[str, str]
@@ -28,20 +29,20 @@ def preview(value: Any, secrets: Secrets | None, *, characters: int = PREVIEW_CH
     if isinstance(value, Mapping):
         return [*_mapping(value, secrets, characters)]
     if isinstance(value, list):
-        return [*_sequence(value, characters)]
-    return [_scalar(value, characters)]
+        return [*_sequence(value, secrets, characters)]
+    return [_scalar(value, secrets, characters)]
 
 
 def _tagged(inner: Any, secrets: Secrets | None, characters: int) -> list[Piece]:
     if isinstance(inner, str):
-        return [(printable(inner[:characters]), "text")]
+        return [(_shown(inner[:characters], secrets), "text")]
     return preview(inner, secrets, characters=characters)
 
 
-def _scalar(value: Any, characters: int) -> Piece:
+def _scalar(value: Any, secrets: Secrets | None, characters: int) -> Piece:
     if isinstance(value, str):
-        text = json.dumps(value[:characters], ensure_ascii=False)
-        return printable(text if len(value) <= characters else text[:-1] + "…"), "text"
+        text = json.dumps(_masked(value[:characters], secrets), ensure_ascii=False)
+        return drawable(text if len(value) <= characters else text[:-1] + "…"), "text"
     if value is None or value is True or value is False:
         return json.dumps(value), "constant"
     if isinstance(value, int | float):
@@ -62,14 +63,19 @@ def _mapping(value: Mapping[Any, Any], secrets: Secrets | None, characters: int)
             name = (f"{printable(str(key)[:40])}: ", "key")
             yield [
                 name,
-                (MASK, "secret") if secrets is not None and key in secrets else _brief(item, characters),
+                _entry(key, item, secrets, characters),
             ]
 
     return _listed("{", items(), len(value), "}", characters)
 
 
-def _sequence(value: Sequence[Any], characters: int) -> Iterator[Piece]:
-    return _listed("[", ([_brief(item, characters)] for item in value), len(value), "]", characters)
+def _entry(key: object, item: Any, secrets: Secrets | None, characters: int) -> Piece:
+    hidden = secrets is not None and key in secrets
+    return (MASK, "secret") if hidden else _brief(item, secrets, characters)
+
+
+def _sequence(value: Sequence[Any], secrets: Secrets | None, characters: int) -> Iterator[Piece]:
+    return _listed("[", ([_brief(item, secrets, characters)] for item in value), len(value), "]", characters)
 
 
 def _listed(
@@ -90,13 +96,22 @@ def _listed(
     yield closing, "punctuation"
 
 
-def _brief(value: Any, characters: int) -> Piece:
+def _brief(value: Any, secrets: Secrets | None, characters: int) -> Piece:
     tag = type_tag(value)
     if tag is not None:
         inner = untagged(value)
-        return printable(inner[:40] if isinstance(inner, str) else tag[:40]), "type"
+        return _shown(inner[:40] if isinstance(inner, str) else tag[:40], secrets), "type"
     if isinstance(value, Mapping):
         return ("{…}" if value else "{}"), "punctuation"
     if isinstance(value, list):
         return (f"[{len(value)}]" if value else "[]"), "punctuation"
-    return _scalar(value, min(characters, 40))
+    return _scalar(value, secrets, min(characters, 40))
+
+
+def _masked(text: str, secrets: Secrets | None) -> str:
+    """Return text of data, cut or not, without registered secrets unless nothing is masked."""
+    return text if secrets is None else registered.mask_cut(text)
+
+
+def _shown(text: str, secrets: Secrets | None) -> str:
+    return drawable(_masked(text, secrets))

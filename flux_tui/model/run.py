@@ -9,18 +9,21 @@ from typing import Any
 from msgspec import Struct, field
 
 from flux_engine.execution import Changes, ErrorInfo
+from flux_tui.model.spans import Span
 
 
 class NodeSpec(Struct, frozen=True, kw_only=True):
     """A step as the definition has it. ``conditional`` says that it has a ``when``.
 
-    ``retries`` is how often a failed attempt is tried again, ``None`` when that is not known.
+    ``compensates`` says that it has a handler which takes back what it did. ``retries`` is how often a
+    failed attempt is tried again, ``None`` when that is not known.
     """
 
     name: str
     index: int = 0
     commit: bool = False
     conditional: bool = False
+    compensates: bool = False
     retries: int | None = None
     fingerprint: str = ""
     description: str = ""
@@ -57,7 +60,9 @@ class StepView(Struct, frozen=True, kw_only=True):
     within the present pass, so that ``2/3`` means the second of at most three.
     ``waiting_until`` is when the next attempt starts while a back-off lasts. ``discarded`` is what the
     latest failed attempt had changed: it went no further, and is here to be looked at.
-    ``waits_for`` is what a suspended step is suspended for.
+    ``waits_for`` is what a suspended step is suspended for. ``compensation`` is ``running`` while what the
+    step did is being taken back, and ``failed`` when that failed, for the reason in ``compensation_error``.
+    ``tried`` has the attempts one by one where only the store knows them; else the trace tells of each.
     """
 
     name: str
@@ -75,19 +80,23 @@ class StepView(Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     reason: str | None = None
     waits_for: WaitView | None = None
+    compensation: str | None = None
+    compensation_error: ErrorInfo | None = None
     output: Any = None
     changes: Changes | None = None
     edit: Changes | None = None
     discarded: Changes | None = None
     fingerprint: str = ""
+    tried: tuple[Span, ...] = ()
 
 
 class RunView(Struct, frozen=True, kw_only=True):
     """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``.
 
+    ``before`` are the steps whose breakpoints have stopped a run that is paused.
     ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
-    of the latest news.
+    of the latest news. ``passes`` are the times of all retries, where only the store knows them.
     """
 
     id: str
@@ -98,11 +107,13 @@ class RunView(Struct, frozen=True, kw_only=True):
     steps: tuple[StepView, ...] = ()
     started_at: float | None = None
     resumed_at: float | None = None
+    passes: tuple[float, ...] = ()
     updated_at: float = 0.0
     ended_at: float | None = None
     duration: float | None = None
     error: ErrorInfo | None = None
     final_data: Mapping[str, Any] | None = None
+    before: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepView | None:
         """Return a step by name, or ``None``."""
@@ -117,6 +128,11 @@ class RunView(Struct, frozen=True, kw_only=True):
     def failed_step(self) -> StepView | None:
         """The first step that failed or was interrupted, if there is one."""
         return next((step for step in self.steps if step.status in ("failed", "interrupted")), None)
+
+    @property
+    def tried(self) -> bool:
+        """Whether the attempts of the steps are known one by one without the trace."""
+        return any(step.tried for step in self.steps)
 
     @property
     def waits(self) -> tuple[StepView, ...]:
@@ -205,6 +221,7 @@ def _node(name: str, index: int, step: Mapping[str, Any]) -> NodeSpec:
         index=index,
         commit=step.get("commit") is True,
         conditional=step.get("conditional") is True,
+        compensates=step.get("compensated") is True,
         retries=retries if isinstance(retries, int) else None,
         fingerprint=str(step.get("fingerprint") or ""),
         description=str(step.get("description") or ""),

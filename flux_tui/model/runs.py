@@ -7,6 +7,7 @@ shift of pointers, whatever the number of runs.
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import RunRowView
@@ -31,6 +32,7 @@ class RunsModel:
         self._stored: dict[str, RunRowView] = {}
         self._rows: dict[str, RunRowView] = {}
         self._keys: dict[str, Key] = {}
+        self._hidden: frozenset[str] = frozenset()
         self._order: list[Key] = []
         self._shown: list[Key] = self._order
 
@@ -63,9 +65,18 @@ class RunsModel:
         """Return the rows from ``start`` up to but not including ``stop``, as far as there are any."""
         return [self.row(index) for index in range(max(start, 0), min(stop, len(self._shown)))]
 
+    def known(self) -> list[RunRowView]:
+        """Return the rows of all runs that are known, shown or not, newest first."""
+        return [self._rows[run_id] for _, run_id in reversed(self._order)]
+
     def get(self, run_id: str) -> RunRowView | None:
         """Return the row of a run, shown or not; ``None`` when the run is not known."""
         return self._rows.get(run_id)
+
+    def newest(self, workflow: str) -> RunRowView | None:
+        """Return the newest run of a workflow, shown or not."""
+        rows = (self._rows[run_id] for _, run_id in reversed(self._order))
+        return next((row for row in rows if row.workflow == workflow), None)
 
     def index_of(self, run_id: str) -> int | None:
         """Return the place of a run in the list; ``None`` when it is not shown."""
@@ -75,6 +86,17 @@ class RunsModel:
         at = bisect_left(self._shown, key)
         found = at < len(self._shown) and self._shown[at] == key
         return len(self._shown) - 1 - at if found else None
+
+    def beginning_with(self, text: str, limit: int) -> list[RunRowView]:
+        """Return the newest runs whose id begins with a text, in whatever case, shown or not."""
+        low = text.casefold()
+        ids = (run_id for _, run_id in reversed(self._order) if run_id[: len(text)].casefold() == low)
+        found = (self._rows[run_id] for run_id in ids if run_id not in self._hidden)
+        return list(islice(found, limit))
+
+    def place_below(self, row: RunRowView) -> int:
+        """Return where in the list the runs begin that are older than this one, shown or not."""
+        return len(self._shown) - bisect_left(self._shown, (row.started_at, row.id))
 
     def merge_trace(self, rows: Iterable[RunRowView]) -> bool:
         """Take over what the trace tells of runs; return whether a row changed."""
@@ -111,10 +133,44 @@ class RunsModel:
         if chosen == self.filter:
             return
         self.filter = chosen
+        self._choose_shown()
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The runs that are not shown whatever the filter says: they are about to be deleted."""
+        return self._hidden
+
+    def hide(self, run_ids: Iterable[str]) -> None:
+        """Show all runs but these, as far as the filter lets them through."""
+        hidden = frozenset(run_ids)
+        if hidden != self._hidden:
+            self._hidden = hidden
+            self._choose_shown()
+
+    def stored_between(self, newest: float | None, oldest: float | None) -> list[str]:
+        """Return the runs that the store has told of and that began within this time.
+
+        Times are milliseconds since the epoch; ``None`` sets no end.
+        """
+        start = 0 if oldest is None else bisect_left(self._order, (oldest - _SLACK, ""))
+        stop = len(self._order) if newest is None else bisect_left(self._order, (newest + _SLACK, ""))
+        found = (self._stored.get(run_id) for _, run_id in self._order[start:stop])
+        return [
+            row.id
+            for row in found
+            if row is not None
+            and (oldest is None or row.started_at > oldest)
+            and (newest is None or row.started_at < newest)
+        ]
+
+    def _choose_shown(self) -> None:
         self._shown = self._order
-        if chosen:
-            self._shown = [key for key in self._order if chosen.matches(self._rows[key[1]])]
+        if self.filter or self._hidden:
+            self._shown = [key for key in self._order if self._lets_through(self._rows[key[1]])]
         self.version += 1
+
+    def _lets_through(self, row: RunRowView) -> bool:
+        return row.id not in self._hidden and self.filter.matches(row)
 
     def _forget(self, source: dict[str, RunRowView]) -> None:
         gone = list(source)
@@ -155,7 +211,7 @@ class RunsModel:
     def _refilter(self, key: Key, row: RunRowView) -> None:
         at = bisect_left(self._shown, key)
         shown = at < len(self._shown) and self._shown[at] == key
-        wanted = self.filter.matches(row)
+        wanted = self._lets_through(row)
         if wanted and not shown:
             self._shown.insert(at, key)
         elif shown and not wanted:

@@ -8,6 +8,9 @@ from typing import Final
 from flux_tui.model.text import printable
 
 MAX_BYTES: Final = 4_000_000
+MAX_LINES: Final = 1_000_000
+
+_embedded: dict[str, tuple[str, ...]] = {}
 
 
 def source_lines(file: str) -> tuple[str, ...] | None:
@@ -15,11 +18,23 @@ def source_lines(file: str) -> tuple[str, ...] | None:
 
     The lines are read again when the file has changed.
     """
+    if file in _embedded:
+        return _embedded[file]
     try:
         found = os.stat(file)  # noqa: PTH116
     except (OSError, ValueError):
         return None
     return _read(file, found.st_mtime_ns, found.st_size)
+
+
+def embed(file: str, first: int, lines: tuple[str, ...]) -> None:
+    """Take lines of a file from an export, from line ``first`` on; they go before what is on this machine."""
+    if not 0 < first < MAX_LINES:
+        return
+    known = list(_embedded.get(file, ()))
+    known += [""] * (first - 1 + len(lines) - len(known))
+    known[first - 1 : first - 1 + len(lines)] = map(printable, lines)
+    _embedded[file] = tuple(known)
 
 
 @lru_cache(maxsize=32)

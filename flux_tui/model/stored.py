@@ -1,17 +1,18 @@
 """A run as the store has it, and which of two accounts of a run to show: the trace's or the store's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
 import msgspec
 from msgspec.structs import replace
 
-from flux_engine.execution import StepHistory, StepStatus, WorkflowState
+from flux_engine.execution import AttemptRecord, StepHistory, StepStatus, WorkflowState
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model import parse
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
+from flux_tui.model.spans import Span
 
 _LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
 """How the step in progress is stored in a run that was left in the middle."""
@@ -29,21 +30,45 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
     tries: dict[str, int] = {}
     left: set[str] = set()
     resumed = None
+    passes: list[float] = []
+    signals: dict[str, list[float]] = {}
     for entry in entries:
         if entry.kind is EntryKind.RETRY:
             detail = msgspec.json.decode(entry.detail or "{}", type=RetryDetail)
             tries = {name: count for name, count in tries.items() if name not in detail.superseded}
             resumed = entry.started_at
+            passes += [] if resumed is None else [resumed * 1000]
+        elif entry.kind is EntryKind.SIGNAL and entry.started_at is not None:
+            signals.setdefault(entry.step, []).append(entry.started_at * 1000)
         elif entry.attempt:
             tries[entry.step] = 1 if entry.step in left else tries.get(entry.step, 0) + 1
             left = left | {entry.step} if entry.status is StepStatus.CANCELLED else left - {entry.step}
     since = view.started_at if resumed is None else resumed * 1000
     return replace(
         view,
-        steps=tuple(replace(step, tries=tries.get(step.name, 0)) for step in view.steps),
+        steps=tuple(
+            replace(
+                step,
+                tries=tries.get(step.name, 0),
+                tried=tuple(_awaited(step.tried, signals.get(step.name, ()))),
+            )
+            for step in view.steps
+        ),
         resumed_at=None if resumed is None else since,
+        passes=tuple(passes),
         duration=None if view.ended_at is None or since is None else max(view.ended_at - since, 0.0),
     )
+
+
+def _awaited(tried: Sequence[Span], signals: Sequence[float]) -> Iterator[Span]:
+    """Tell attempts that a signal ended for the waits they were; when the handler returned is not stored."""
+    for span in tried:
+        end = span.end if span.end is not None else span.start
+        if any(span.start <= at <= end for at in signals):
+            yield replace(span, end=span.start, status="suspended", took=None)
+            yield Span(kind="wait", start=span.start, end=end, status="completed", note="waits for a signal")
+        else:
+            yield span
 
 
 def from_state(state: WorkflowState) -> RunView:
@@ -87,11 +112,27 @@ def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> St
         error=entry.error,
         reason=entry.reason,
         waits_for=_wait(entry),
+        compensation=None if entry.compensation_error is None else "failed",
+        compensation_error=entry.compensation_error,
         output=entry.output,
         changes=entry.changes,
         edit=entry.edit or None,
         discarded=lost or None,
         fingerprint=last.fingerprint if last is not None else "" if node is None else node.fingerprint,
+        tried=tuple(_span(attempt) for attempt in entry.attempt_log if attempt.started_at is not None),
+    )
+
+
+def _span(attempt: AttemptRecord) -> Span:
+    start, end = _ms(attempt.started_at) or 0.0, _ms(attempt.completed_at)
+    return Span(
+        kind="attempt",
+        start=start,
+        end=start if attempt.status is StepStatus.SUSPENDED else end,
+        status=attempt.status.value,
+        attempt=attempt.number,
+        took=None if attempt.duration is None else attempt.duration * 1000,
+        note="" if attempt.error is None else str(attempt.error),
     )
 
 
@@ -115,10 +156,17 @@ def newer(from_trace: RunView | None, from_store: RunView | None) -> RunView | N
     """Choose which account of a run to show.
 
     The trace's, unless it lacks the start, or the store knows of something later. That nobody has a
-    run in hand any more only the store can know; it is laid over what the trace tells.
+    run in hand any more only the store can know, and at which breakpoints it was paused only the trace; it
+    is laid over what the other tells.
     """
     if from_trace is None or from_store is None:
         return from_trace or from_store
+    if from_trace.before and from_trace.status == from_store.status == "paused":
+        from_store = replace(from_store, before=from_trace.before)
+    return _newer(from_trace, from_store)
+
+
+def _newer(from_trace: RunView, from_store: RunView) -> RunView:
     if from_trace.started_at is None or (from_store.knows_data and not from_trace.knows_data):
         return from_store
     lead = from_store.updated_at - from_trace.updated_at
@@ -135,7 +183,11 @@ def newer(from_trace: RunView | None, from_store: RunView | None) -> RunView | N
 def interrupted(view: RunView) -> RunView:
     """Return the run as one that nobody has in hand any more."""
     steps = tuple(
-        replace(step, status="interrupted", waiting_until=None) if step.status == "running" else step
+        replace(step, status="interrupted", waiting_until=None)
+        if step.status == "running"
+        else replace(step, compensation=None)
+        if step.compensation == "running"
+        else step
         for step in view.steps
     )
     return replace(view, status="interrupted", steps=steps)

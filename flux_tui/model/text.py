@@ -9,6 +9,8 @@ from typing import Final
 
 from rich.cells import cell_len, split_graphemes
 
+from flux_engine.secrets import registered
+
 ELLIPSIS: Final = "…"
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 DELETE: Final = 0x7F
@@ -26,7 +28,9 @@ _GLYPHS: Final = {
     "suspended": ("⏸", "="),
     "interrupted": ("↯", "!"),
     "cancelled": ("■", "#"),
-    "compensated": ("↶", "<"),
+    "compensated": ("↩", "<"),
+    "compensating": ("↩", "<"),
+    "in doubt": ("?", "?"),
 }
 _UNKNOWN_GLYPH: Final = ("◇", "?")
 
@@ -34,7 +38,9 @@ _TONES: Final = {
     "completed": "success",
     "failed": "error",
     "running": "accent",
+    "compensating": "accent",
     "waiting": "warning",
+    "in doubt": "warning",
     "paused": "warning",
     "suspended": "warning",
     "interrupted": "warning",
@@ -100,7 +106,12 @@ def age_text(milliseconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` as one line that is safe to draw.
+    """Return ``text`` as one line that is safe to draw, registered secrets masked."""
+    return drawable(registered.mask_cut(text) if registered else text)
+
+
+def drawable(text: str) -> str:
+    """Return ``text`` as one line that is safe to draw, whatever secrets are in it.
 
     Colour sequences go, other control characters become their pictures (``␛``, ``␊``), tabs become
     spaces, and bidirectional overrides, invisible characters and lone surrogates become ``�``. Emoji lose

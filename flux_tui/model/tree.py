@@ -6,7 +6,7 @@ a hundred thousand keys costs a list of its keys and nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Final
 
@@ -78,9 +78,9 @@ def mark_of(before: Any, after: Any) -> Mark:
 
 def type_tag(value: Any) -> str | None:
     """Return the name of a type that JSON has not, or ``None``; tagged values of the codec have theirs."""
-    if value is None or (
-        isinstance(value, str | bool | int | float | list | Missing) and not isinstance(value, Enum)
-    ):
+    if value is None or value is MISSING:
+        return None
+    if isinstance(value, str | bool | int | float | list) and not isinstance(value, Enum):
         return None
     if not isinstance(value, Mapping):
         return type(value).__name__
@@ -191,12 +191,15 @@ class Node:
         """Open a child."""
         node = self.open.get(index)
         if node is None:
-            before, after = self.child(index)
-            # What is new or gone as a whole has no changes inside it.
-            inside = self.only_changes and mark_of(before, after) is Mark.CHANGED
-            node = Node((*self.path, self.keys[index]), before, after, only_changes=inside)
-            self.open[index] = node
+            node = self.open[index] = self.inner(index)
         return node
+
+    def inner(self, index: int) -> Node:
+        """Return a child as it would be if it was open."""
+        before, after = self.child(index)
+        # What is new or gone as a whole has no changes inside it.
+        inside = self.only_changes and mark_of(before, after) is Mark.CHANGED
+        return Node((*self.path, self.keys[index]), before, after, only_changes=inside)
 
     def row(self, number: int) -> Row:
         """Return the row with this number among those below this node. Raises ``IndexError``."""
@@ -285,36 +288,6 @@ class Node:
             for inner in node.open.values():
                 yield inner.path
                 stack.append(inner)
-
-
-def search(root: Node, text: str, hidden: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield, in order, the paths below ``root`` whose key or value contains ``text``, ignoring case.
-
-    Values at a ``hidden`` path are not looked into.
-    """
-    needle = text.casefold()
-    stack = [(root, 0)]
-    while stack:
-        node, index = stack.pop()
-        if index >= len(node.keys):
-            continue
-        stack.append((node, index + 1))
-        key = node.keys[index]
-        path = (*node.path, key)
-        before, after = node.child(index)
-        value = before if after is MISSING else after
-        closed = hidden(path)
-        named = len(path) > 1 and needle in str(key).casefold()
-        if named or (not closed and _says(untagged(value), needle)):
-            yield path
-        if not closed and not isinstance(untagged(value), str) and expandable(value):
-            stack.append((Node(path, before, after), 0))
-
-
-def _says(value: Any, needle: str) -> bool:
-    if isinstance(value, str):
-        return needle in value.casefold()
-    return not isinstance(value, Mapping | list) and needle in str(value).casefold()
 
 
 def merged_keys(old: Any, new: Any) -> Sequence[Hashable]:

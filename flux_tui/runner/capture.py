@@ -10,8 +10,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 from flux_engine.context import CurrentStep, current_step
+from flux_engine.secrets import registered
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.runner.lines import AttemptLog, Cutters, Line, Throttle
 from flux_tui.runner.tail import Tail
@@ -21,6 +23,9 @@ DESCRIPTOR = 0
 THREAD_MARK = "_flux_step"
 
 _Key = tuple[str, str, int]
+
+replaying: ContextVar[bool] = ContextVar("flux_replaying", default=False)
+"""Whether a replay is under way: what its steps write is no part of the run that they repeat."""
 
 
 class Capture:
@@ -123,18 +128,20 @@ class Capture:
                     step_name=step.step,
                     step_index=step.step_index,
                     attempt=step.attempt,
-                    meta={"stream": line.stream, "text": line.text},
+                    meta={"stream": line.stream, "text": registered.mask(line.text)},
                 )
             )
 
     def _send_outside(self, stream: str, writer: int, text: str) -> None:
         lines = self._outside.feed(stream, writer, text)
         if lines and (kept := self._throttle.let("\n".join(lines), self._clock())):
-            self._output(stream, kept)
+            self._output(stream, registered.mask(kept))
 
 
 def present_step() -> CurrentStep | None:
     """Return the step that the present task or thread works for."""
+    if replaying.get():
+        return None
     step = current_step.get()
     return step if step is not None else getattr(threading.current_thread(), THREAD_MARK, None)
 

@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
+from flux_engine.secrets import registered
 from flux_tui.runner.capture import Capture
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.config import RunnerConfig, decode_config
 from flux_tui.runner.loader import load_modules
 from flux_tui.runner.mailbox import Commands, Reports, exit_after
-from flux_tui.runner.messages import PROTOCOL, Command, Hello, Load, Loaded, Loading, Output, Stop
+from flux_tui.runner.messages import PROTOCOL, Command, Hello, Load, Loaded, Loading, Output, Secrets, Stop
 from flux_tui.runner.service import RunnerService
 from flux_tui.runner.sources import install_finder
+from flux_tui.runner.stops import Stops
 from flux_tui.runner.streams import capture_descriptors, capture_logging, capture_streams, follow_threads
 from flux_tui.runner.trace import RunnerLogger, RunnerTrace
 from flux_tui.runner.warming import warm_up
@@ -78,6 +80,7 @@ class _Runner:
         self._commands = commands
         writer = JsonFileTraceSink(config.trace) if config.trace else None
         self._trace = RunnerTrace(writer, self._read_pipes)
+        registered.listen(lambda values: reports.send(Secrets(values=sorted(values))))
         self._capture = Capture(self._trace.write, self._output)
         self._trace.follow(self._capture)
         os.register_at_fork(after_in_child=self._trace.fresh_lock)
@@ -114,6 +117,7 @@ class _Runner:
     async def _serve(self, workflows: dict[str, Workflow]) -> None:
         loop = asyncio.get_running_loop()
         watchdog = Watchdog(loop, self._reports.send, self._capture.running)
+        stops = Stops()
         engine = FluxEngine(
             storage=SQLiteStorage(self._config.db),
             trace=self._trace,
@@ -121,10 +125,16 @@ class _Runner:
             default_timeout=self._config.default_timeout,
             logger=RunnerLogger(self._capture),
             stop_grace=self._config.grace * 0.75,
+            pause_before=stops.before,
         )
         service = RunnerService(
-            engine, workflows, self._reports.send, lambda working: watchdog.watch(working=working)
+            engine,
+            workflows,
+            self._reports.send,
+            lambda working: watchdog.watch(working=working),
+            stops,
         )
+        self._trace.listen(service.moved)
         self._commands.deliver_to(lambda command: _call(loop, service, command))
         await service.serve()
 

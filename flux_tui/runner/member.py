@@ -5,13 +5,24 @@ import enum
 import time
 
 from flux_tui.runner.client import RunnerProcess
-from flux_tui.runner.messages import Accepted, Blocked, Drain, Ended, Message, Plan, Refused, Started
+from flux_tui.runner.messages import (
+    Accepted,
+    Blocked,
+    Deleted,
+    Drain,
+    Ended,
+    Message,
+    Plan,
+    Refused,
+    Replayed,
+    Started,
+)
 
 UNANSWERED_SECONDS = 30.0
 UNANSWERED_WHILE_BLOCKED_SECONDS = 3.0
 LOOK_SECONDS = 0.25
 
-Answer = Started | Accepted | Plan
+Answer = Started | Accepted | Plan | Replayed | Deleted
 
 
 class RunnerRefused(Exception):  # noqa: N818 - it is no error of the program but an answer
@@ -66,15 +77,20 @@ class Member:
         self.turn(Role.DISMISSED)
         self.process.kill()
 
-    async def ask(self, request: int, command: Message) -> Answer:
-        """Send a request and return its answer. Raises ``RunnerRefused``."""
+    async def ask(
+        self, request: int, command: Message, *, patience: float | None = UNANSWERED_SECONDS
+    ) -> Answer:
+        """Send a request and return its answer; ``patience`` are the seconds to wait, if there is an end.
+
+        Raises ``RunnerRefused``.
+        """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending[request] = future
         self.process.send(command)
         asked = time.monotonic()
         try:
             while not (await asyncio.wait({future}, timeout=LOOK_SECONDS))[0]:
-                self._lose_patience(time.monotonic() - asked)
+                self._lose_patience(time.monotonic() - asked, patience)
             return future.result()
         finally:
             self._pending.pop(request, None)
@@ -102,14 +118,14 @@ class Member:
                 message = f"The runner ended before it answered: {self.process.exit_words}."
                 future.set_exception(RunnerRefused("RunnerDied", message))
 
-    def _lose_patience(self, waited: float) -> None:
-        if self.blocked is not None and waited > UNANSWERED_WHILE_BLOCKED_SECONDS:
+    def _lose_patience(self, waited: float, patience: float | None) -> None:
+        if patience is not None and self.blocked is not None and waited > UNANSWERED_WHILE_BLOCKED_SECONDS:
             raise RunnerRefused(
                 "RunnerBlocked",
                 f"The runner has not answered: {self.blocked.where or 'a handler'} keeps it from doing "
                 "anything else. It will answer when that returns; or restart the runner.",
             )
-        if waited > UNANSWERED_SECONDS:
+        if patience is not None and waited > patience:
             raise RunnerRefused(
                 "RunnerSilent",
                 f"The runner has not answered for {waited:.0f} s. It may still do what was asked; "

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-PROTOCOL = 2
+PROTOCOL = 4
 
 Scope = Literal["downstream", "only"]
 
@@ -48,6 +48,7 @@ class Retry(Message, frozen=True, kw_only=True):
     """Retry a run from a step; answered like ``Run``.
 
     ``data`` is merged over the restored data; values that JSON has not are in the tagged form of the codec.
+    ``stepping`` as in ``Resume``.
     """
 
     request: int
@@ -56,18 +57,31 @@ class Retry(Message, frozen=True, kw_only=True):
     step: str
     scope: Scope = "downstream"
     data: dict[str, Any] | None = None
+    stepping: bool = False
     ignore_when: bool = False
     keep_commits: bool = False
     allow_changed: bool = False
 
 
 class Resume(Message, frozen=True, kw_only=True):
-    """Go on with a run from its first step that is not done; answered like ``Run``."""
+    """Go on with a run from its first step that is not done; answered like ``Run``.
+
+    ``data`` is merged over what that step finds, as in ``Retry``. With ``stepping`` the run stops again when
+    the steps that it begins with are done.
+    """
 
     request: int
     workflow: str
     run_id: str
+    data: dict[str, Any] | None = None
+    stepping: bool = False
     allow_changed: bool = False
+
+
+class Breakpoints(Message, frozen=True, kw_only=True):
+    """Stop runs before these steps, by workflow, and before no others from now on. Not answered."""
+
+    stops: dict[str, list[str]]
 
 
 class Signal(Message, frozen=True, kw_only=True):
@@ -105,6 +119,31 @@ class PreviewRetry(Message, frozen=True, kw_only=True):
     run_id: str
     step: str
     scope: Scope = "downstream"
+
+
+class Fork(Message, frozen=True, kw_only=True):
+    """Start a new run at a step of another one; answered like ``Run``. ``data`` is as in ``Retry``."""
+
+    request: int
+    workflow: str
+    run_id: str
+    step: str
+    data: dict[str, Any] | None = None
+
+
+class Replay(Message, frozen=True, kw_only=True):
+    """Run the plain steps of a run again without writing anything; answered by ``Replayed``."""
+
+    request: int
+    workflow: str
+    run_id: str
+
+
+class Delete(Message, frozen=True, kw_only=True):
+    """Remove runs from the store; answered by ``Deleted``, which says what became of each."""
+
+    request: int
+    run_ids: list[str]
 
 
 class Drain(Message, frozen=True, kw_only=True):
@@ -173,7 +212,7 @@ class Loaded(Message, frozen=True, kw_only=True):
 
 
 class Started(Message, frozen=True, kw_only=True):
-    """The run exists and moves."""
+    """The run exists and moves. ``request`` is 0 when nobody asked for it: its wait has run out."""
 
     request: int
     run_id: str
@@ -212,11 +251,35 @@ class Plan(Message, frozen=True, kw_only=True):
     plan: dict[str, Any]
 
 
+class Replayed(Message, frozen=True, kw_only=True):
+    """What a replay found: a ``ReplayReport`` as JSON.
+
+    Values that JSON has not are in the tagged form of the codec.
+    """
+
+    request: int
+    report: dict[str, Any]
+
+
+class Deleted(Message, frozen=True, kw_only=True):
+    """Which runs are gone, and why others are not."""
+
+    request: int
+    deleted: list[str]
+    refused: dict[str, str] = field(default_factory=dict)
+
+
 class Output(Message, frozen=True, kw_only=True):
     """Text that user code printed outside any step."""
 
     stream: str
     text: str
+
+
+class Secrets(Message, frozen=True, kw_only=True):
+    """The secrets that user code has registered so far, to be masked wherever something is shown."""
+
+    values: list[str]
 
 
 class Blocked(Message, frozen=True, kw_only=True):
@@ -231,8 +294,37 @@ class Blocked(Message, frozen=True, kw_only=True):
     where: str = ""
 
 
-Command = Load | Run | Retry | Resume | Signal | Cancel | Pause | PreviewRetry | Drain | Stop
-Report = Hello | Loading | Loaded | Started | Accepted | Ended | Refused | Plan | Output | Blocked
+Command = (
+    Load
+    | Run
+    | Retry
+    | Resume
+    | Signal
+    | Cancel
+    | Pause
+    | PreviewRetry
+    | Fork
+    | Replay
+    | Delete
+    | Breakpoints
+    | Drain
+    | Stop
+)
+Report = (
+    Secrets
+    | Hello
+    | Loading
+    | Loaded
+    | Started
+    | Accepted
+    | Ended
+    | Refused
+    | Plan
+    | Replayed
+    | Deleted
+    | Output
+    | Blocked
+)
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

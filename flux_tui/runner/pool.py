@@ -2,46 +2,43 @@
 
 import asyncio
 import contextlib
-import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from flux_engine.secrets import registered
 from flux_tui.runner.client import RunnerProcess
 from flux_tui.runner.config import RunnerConfig
-from flux_tui.runner.member import Answer, Member, Role, RunnerRefused
+from flux_tui.runner.member import Member, Role, RunnerRefused
 from flux_tui.runner.messages import (
     PROTOCOL,
     Accepted,
     Blocked,
-    Cancel,
+    Breakpoints,
+    Deleted,
     Ended,
     Hello,
     Load,
     Loaded,
     Loading,
-    Message,
     Output,
-    Pause,
     Plan,
-    PreviewRetry,
     Refused,
+    Replayed,
     Report,
-    Resume,
-    Retry,
-    Run,
-    Scope,
-    Signal,
+    Secrets,
     Started,
 )
 from flux_tui.runner.pool_events import (
     PoolEvent,
     Reloaded,
+    RunBegan,
     RunEnded,
     RunnerDied,
     RunnerRestarted,
     StillLoading,
 )
+from flux_tui.runner.requests import Requests
 from flux_tui.runner.routes import Routes, crash_module
 
 STILL_LOADING_SECONDS = 5.0
@@ -52,18 +49,18 @@ QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 3
 
 
-class RunnerPool:
+class RunnerPool(Requests):
     """Keeps runners, and gives each run to the one that has its workflow's last good code.
 
     Everything is called on one event loop, and ``on_event`` is called there too.
     """
 
     def __init__(self, config: RunnerConfig, on_event: Callable[[PoolEvent], None]) -> None:
+        super().__init__()
         self._config = config
         self._emit = on_event
         self._members: dict[RunnerProcess, Member] = {}
         self._routes = Routes()
-        self._requests = itertools.count(1)
         self._spare: asyncio.Task[Member] | None = None
         self._loader: Member | None = None
         self._loaded: asyncio.Future[Loaded | None] | None = None
@@ -74,6 +71,7 @@ class RunnerPool:
         self._requested_at = 0.0
         self._restarting = False
         self._quick_deaths = 0
+        self._breakpoints = Breakpoints(stops={})
 
     # What the dashboard asks
 
@@ -109,78 +107,22 @@ class RunnerPool:
             member.turn(Role.DISMISSED)
         await asyncio.gather(*(process.stop(self._config.grace) for process in list(self._members)))
 
-    async def run(self, workflow: str, input: Any, *, run_id: str | None = None) -> str:  # noqa: A002 - the field's word
-        """Start a run and return its id when it exists. Raises ``RunnerRefused``, as all requests do."""
-        number = next(self._requests)
-        command = Run(request=number, workflow=workflow, input=input, run_id=run_id)
-        return await self._begin(workflow, number, command)
-
-    async def retry(
-        self,
-        workflow: str,
-        run_id: str,
-        step: str,
-        *,
-        scope: Scope = "downstream",
-        data: dict[str, Any] | None = None,
-        ignore_when: bool = False,
-        keep_commits: bool = False,
-        allow_changed: bool = False,
-    ) -> str:
-        """Retry a run from a step; return its id when it moves again."""
-        number = next(self._requests)
-        command = Retry(
-            request=number,
-            workflow=workflow,
-            run_id=run_id,
-            step=step,
-            scope=scope,
-            data=data,
-            ignore_when=ignore_when,
-            keep_commits=keep_commits,
-            allow_changed=allow_changed,
-        )
-        return await self._begin(workflow, number, command)
-
-    async def resume(self, workflow: str, run_id: str, *, allow_changed: bool = False) -> str:
-        """Go on with an interrupted run; return its id when it moves again."""
-        number = next(self._requests)
-        command = Resume(request=number, workflow=workflow, run_id=run_id, allow_changed=allow_changed)
-        return await self._begin(workflow, number, command)
-
-    async def signal(self, workflow: str, run_id: str, name: str, payload: Any = None) -> str:
-        """Send a signal to a run that waits for it; return its id when it has been delivered.
-
-        Values of the payload that JSON has not are in the tagged form of the codec.
-        """
-        number = next(self._requests)
-        command = Signal(request=number, workflow=workflow, run_id=run_id, name=name, payload=payload)
-        await self._reach(workflow, run_id, number, command)
-        return run_id
-
-    async def cancel(self, workflow: str, run_id: str) -> str:
-        """End a run; return the status it has now: one in hand is asked to, and ``running`` for a while."""
-        number = next(self._requests)
-        return await self._reach(workflow, run_id, number, Cancel(request=number, run_id=run_id))
-
-    async def pause(self, workflow: str, run_id: str) -> str:
-        """Stop a run before its next step; return the status it has now, as ``cancel``."""
-        number = next(self._requests)
-        return await self._reach(workflow, run_id, number, Pause(request=number, run_id=run_id))
-
-    async def preview_retry(
-        self, workflow: str, run_id: str, step: str, *, scope: Scope = "downstream"
-    ) -> dict[str, Any]:
-        """Return what a retry would do: a ``RetryPlan`` as a dict."""
-        number = next(self._requests)
-        command = PreviewRetry(request=number, workflow=workflow, run_id=run_id, step=step, scope=scope)
-        answer = await (await self._member_for(workflow)).ask(number, command)
-        return answer.plan if isinstance(answer, Plan) else {}
+    def stop_before(self, breakpoints: Mapping[str, Iterable[str]]) -> None:
+        """Stop all runs before these steps, by workflow, and before no others from now on."""
+        self._breakpoints = Breakpoints(stops={name: sorted(steps) for name, steps in breakpoints.items()})
+        for member in self._members.values():
+            if member.role in (Role.LOADING, Role.SERVING, Role.DRAINING):
+                member.process.send(self._breakpoints)
 
     @property
     def runs_in_hand(self) -> tuple[str, ...]:
         """The ids of the runs that the runners move now."""
         return tuple(run_id for member in self._members.values() for run_id in member.in_hand)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the modules were asked to be loaded anew while they were being loaded."""
+        return self._wanted.is_set()
 
     @property
     def is_loading(self) -> bool:
@@ -189,20 +131,16 @@ class RunnerPool:
 
     # Requests
 
-    async def _begin(self, workflow: str, number: int, command: Message) -> str:
-        answer = await (await self._member_for(workflow)).ask(number, command)
-        return answer.run_id if isinstance(answer, Started) else ""
+    def _holder(self, run_id: str) -> Member | None:
+        return next((member for member in self._members.values() if run_id in member.in_hand), None)
 
-    async def _reach(self, workflow: str, run_id: str, number: int, command: Message) -> str:
-        """Ask the runner that has the run in hand, be it an old one, else the one that has the workflow."""
-        holder = next((member for member in self._members.values() if run_id in member.in_hand), None)
-        if holder is not None:
-            try:
-                return _status_in(await holder.ask(number, command))
-            except RunnerRefused as refused:
-                if refused.error != "RunnerDraining":  # else the run has left it at this moment
-                    raise
-        return _status_in(await (await self._member_for(workflow)).ask(number, command))
+    def _any_member(self) -> Member:
+        current = None if self._routes.current is None else self._members.get(self._routes.current)
+        serving = (member for member in self._members.values() if member.role is Role.SERVING)
+        member = current or next(serving, None)
+        if member is None:
+            raise RunnerRefused("RunnerDied", "No runner is ready: it is starting, or has died.")
+        return member
 
     async def _member_for(self, workflow: str) -> Member:
         """Find who has the workflow, after a load under way has had its chance to end."""
@@ -244,6 +182,7 @@ class RunnerPool:
             member.turn(Role.LOADING)
             paths, skip = list(self._config.paths), list(self._crashing)
             member.process.send(Load(paths=paths, skip=skip, owners=self._routes.owners))
+            member.process.send(self._breakpoints)
             if member.process.has_ended:
                 self._end_load(member, None)
             loaded = await self._outcome(member, self._loaded)
@@ -329,11 +268,15 @@ class RunnerPool:
                 member.loading_path = report.path
             case Loaded():
                 self._end_load(member, report)
-            case Started() | Accepted() | Plan() | Refused():
+            case Started() | Accepted() | Plan() | Replayed() | Deleted() | Refused():
                 member.answered(report)
+                if isinstance(report, Started) and not report.request:
+                    self._emit(RunBegan(run_id=report.run_id))
             case Ended():
                 member.run_ended(report)
                 self._emit(RunEnded(run_id=report.run_id, status=report.status, error=report.error))
+            case Secrets():
+                registered.add(report.values)
             case Output():
                 self._emit(report)
             case Blocked():
@@ -393,10 +336,6 @@ class RunnerPool:
         else:
             self._quick_deaths += 1
         return self._quick_deaths < MAX_QUICK_DEATHS
-
-
-def _status_in(answer: Answer) -> str:
-    return answer.status if isinstance(answer, Accepted) else "running"
 
 
 async def _first(*futures: "asyncio.Future[Any]", timeout: float | None = None) -> None:  # noqa: ASYNC109

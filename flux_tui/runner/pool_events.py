@@ -37,6 +37,12 @@ class RunnerRestarted(Struct, frozen=True, kw_only=True):
     """Another runner stands in for one that died or was killed."""
 
 
+class RunBegan(Struct, frozen=True, kw_only=True):
+    """A runner moves a run that nobody asked it to: its wait has run out."""
+
+    run_id: str
+
+
 class RunEnded(Struct, frozen=True, kw_only=True):
     """A run that this pool started goes no further: its status, or ``interrupted``."""
 
@@ -45,4 +51,4 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-PoolEvent = Reloaded | StillLoading | RunnerDied | RunnerRestarted | Blocked | Output | RunEnded
+PoolEvent = Reloaded | StillLoading | RunnerDied | RunnerRestarted | Blocked | Output | RunBegan | RunEnded

@@ -3,26 +3,35 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, assert_never
 
 import msgspec
 
 from flux_engine import FluxEngine
-from flux_engine.errors import FluxError, InvalidInputError
+from flux_engine.errors import FluxError, InvalidInputError, RunNotFoundError
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.runner.capture import replaying
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.edited import edited_value, edited_values
 from flux_tui.runner.messages import (
     Accepted,
+    Breakpoints,
     Cancel,
     Command,
+    Delete,
+    Deleted,
     Drain,
     Ended,
+    Fork,
     Load,
     Message,
     Pause,
     Plan,
     PreviewRetry,
     Refused,
+    Replay,
+    Replayed,
     Resume,
     Retry,
     Run,
@@ -30,13 +39,16 @@ from flux_tui.runner.messages import (
     Started,
     Stop,
 )
+from flux_tui.runner.replayed import packed
+from flux_tui.runner.stops import Stops
 from flux_tui.runner.trace import starting
 
-Moving = Run | Retry | Resume | Signal
+Moving = Run | Retry | Resume | Signal | Fork
 """What sends a run on its way."""
 
 Stopping = Cancel | Pause
-Request = Moving | Stopping | PreviewRetry
+Looking = PreviewRetry | Replay
+Request = Moving | Stopping | Looking | Delete
 
 
 class WorkflowNotFoundError(FluxError):
@@ -47,6 +59,7 @@ class RunnerService:
     """Answers commands. All of it runs on the event loop.
 
     ``report`` sends a message to the dashboard; ``working`` is told whether there are runs in hand.
+    ``stops`` is what the engine asks whether a run pauses.
     """
 
     def __init__(
@@ -55,13 +68,16 @@ class RunnerService:
         workflows: Mapping[str, Workflow],
         report: Callable[[Message], None],
         working: Callable[[bool], None],
+        stops: Stops,
     ) -> None:
         self._engine = engine
         self._workflows = workflows
         self._report = report
         self._working = working
+        self._stops = stops
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving: set[str] = set()
+        self._unasked: set[str] = set()
         self._reaching: set[asyncio.Task[Any]] = set()
         self._draining = False
         self._stopped = asyncio.Event()
@@ -88,15 +104,46 @@ class RunnerService:
             case Drain():
                 self._draining = True
                 self._stop_when_idle()
+            case Breakpoints():
+                self._stops.put(command.stops)
             case Load():
                 self._report(Refused(request=0, error="AlreadyLoaded", message="A runner loads once."))
-            case Run() | Retry() | Resume() | Signal() | Cancel() | Pause() | PreviewRetry():
+            case (
+                Run()
+                | Retry()
+                | Resume()
+                | Signal()
+                | Fork()
+                | Cancel()
+                | Pause()
+                | PreviewRetry()
+                | Replay()
+                | Delete()
+            ):
                 if self._draining and not self._concerns_run_in_hand(command):
                     self._refuse(command, "RunnerDraining", "This runner takes no new work.")
                 else:
                     self._spawn(command)
             case _:
                 assert_never(command)
+
+    def moved(self, event: TraceEvent) -> None:
+        """Take note of a run that the engine has sent on its way by itself, and of its end.
+
+        It does so when the wait of a suspended run has run out.
+        """
+        run_id = event.workflow_id
+        if event.type == EventType.WORKFLOW_START:
+            if run_id not in self._moving:
+                self._moving.add(run_id)
+                self._unasked.add(run_id)
+                self._working(True)  # noqa: FBT003 - the only argument
+                self._report(Started(request=0, run_id=run_id))
+        elif run_id in self._unasked:
+            self._moving.discard(run_id)
+            self._unasked.discard(run_id)
+            self._report(Ended(request=0, run_id=run_id, status=event.status or "interrupted"))
+            self._look_for_work()
 
     def _concerns_run_in_hand(self, request: Request) -> bool:
         return isinstance(request, Signal | Cancel | Pause) and request.run_id in self._moving
@@ -109,12 +156,15 @@ class RunnerService:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not self._tasks:
+        self._look_for_work()
+
+    def _look_for_work(self) -> None:
+        if not self._tasks and not self._unasked:
             self._working(False)  # noqa: FBT003 - the only argument
         self._stop_when_idle()
 
     def _stop_when_idle(self) -> None:
-        if self._draining and not self._tasks:
+        if self._draining and not self._tasks and not self._unasked:
             self._stopped.set()
 
     async def _answer(self, request: Request) -> None:
@@ -122,6 +172,8 @@ class RunnerService:
             await self._ready()
             if isinstance(request, Cancel | Pause):
                 await self._stop(request)
+            elif isinstance(request, Delete):
+                await self._delete(request)
             else:
                 await self._answer_of(self._workflow(request.workflow), request)
         except InvalidInputError as error:
@@ -142,9 +194,13 @@ class RunnerService:
             raise WorkflowNotFoundError(f"No workflow {name!r} is loaded; there are: {known}.")
         return found
 
-    async def _answer_of(self, workflow: Workflow, request: Moving | PreviewRetry) -> None:
+    async def _answer_of(self, workflow: Workflow, request: Moving | Looking) -> None:
         if isinstance(request, PreviewRetry):
             await self._preview(workflow, request)
+        elif isinstance(request, Replay):
+            replaying.set(True)
+            report = await self._engine.replay(workflow, request.run_id)
+            self._report(Replayed(request=request.request, report=packed(report)))
         elif isinstance(request, Signal) and request.run_id in self._moving:
             await self._reach(self._engine.signal(*_signal(workflow, request)))
             self._report(Started(request=request.request, run_id=request.run_id))
@@ -183,6 +239,14 @@ class RunnerService:
         plan = await self._engine.preview_retry(workflow, request.run_id, request.step, scope=request.scope)
         self._report(Plan(request=request.request, plan=msgspec.to_builtins(plan)))
 
+    async def _delete(self, request: Delete) -> None:
+        """Remove each run that nobody has in hand. Together they share the transactions of the store."""
+        outcomes = await asyncio.gather(*map(self._engine.delete, request.run_ids), return_exceptions=True)
+        pairs = list(zip(request.run_ids, outcomes, strict=True))
+        deleted = [run_id for run_id, outcome in pairs if _is_gone(outcome)]
+        refused = {run_id: str(outcome) for run_id, outcome in pairs if not _is_gone(outcome)}
+        self._report(Deleted(request=request.request, deleted=deleted, refused=refused))
+
     async def _run(self, workflow: Workflow, request: Moving) -> None:
         """Start the run and see it to its end. What is raised before it began goes through."""
         run_id = ""
@@ -196,7 +260,8 @@ class RunnerService:
 
         starting.set(began)
         try:
-            result = await self._verb(workflow, request)
+            with self._pace(request):
+                result = await self._verb(workflow, request)
         except (Exception, asyncio.CancelledError) as error:
             if not run_id:
                 raise
@@ -212,12 +277,24 @@ class RunnerService:
         status = "interrupted" if result.status == "running" else str(result.status)
         self._report(Ended(request=request.request, run_id=run_id, status=status))
 
+    def _pace(self, request: Moving) -> AbstractContextManager[None]:
+        """Have the run stop behind its next steps while it is moved, if that is asked for."""
+        if isinstance(request, Resume | Retry) and request.stepping and request.run_id not in self._moving:
+            return self._stops.stepping(request.run_id)
+        return nullcontext()
+
     def _verb(self, workflow: Workflow, request: Moving) -> Awaitable[Any]:
         match request:
             case Run():
                 return self._engine.execute(workflow, request.input, run_id=request.run_id)
+            case Fork():
+                data = None if request.data is None else edited_values(request.data)
+                return self._engine.fork(workflow, request.run_id, request.step, data=data)
             case Resume():
-                return self._engine.resume(workflow, request.run_id, allow_changed=request.allow_changed)
+                data = None if request.data is None else edited_values(request.data)
+                return self._engine.resume(
+                    workflow, request.run_id, data=data, allow_changed=request.allow_changed
+                )
             case Signal():
                 return self._engine.signal(*_signal(workflow, request))
             case Retry():
@@ -243,3 +320,8 @@ class RunnerService:
 
 def _signal(workflow: Workflow, request: Signal) -> tuple[Workflow, str, str, Any]:
     return workflow, request.run_id, request.name, edited_value(request.payload)
+
+
+def _is_gone(outcome: BaseException | None) -> bool:
+    """Say whether a run is deleted, be it by somebody else."""
+    return outcome is None or isinstance(outcome, RunNotFoundError)

@@ -45,6 +45,11 @@ class RunnerTrace:
         self._pump = pump
         self._lock = threading.RLock()
         self._capture: Capture | None = None
+        self._moved: Callable[[TraceEvent], None] = lambda _: None
+
+    def listen(self, moved: Callable[[TraceEvent], None]) -> None:
+        """Have ``moved`` called with each event with which a run begins to move, or goes no further."""
+        self._moved = moved
 
     def follow(self, capture: Capture) -> None:
         """Tell ``capture`` from now on when attempts begin and end."""
@@ -57,8 +62,12 @@ class RunnerTrace:
         self.write(event)
         if _begins_attempt(event) and self._capture is not None:
             self._capture.started(_step(event))
-        elif event.type == EventType.WORKFLOW_START and (tell := starting.get()) is not None:
-            tell(event.workflow_id)
+        elif event.type == EventType.WORKFLOW_START:
+            if (tell := starting.get()) is not None:
+                tell(event.workflow_id)
+            self._moved(event)
+        elif event.type in _RUN_ENDS:
+            self._moved(event)
 
     def write(self, event: TraceEvent) -> None:
         """Write an event as it is, from any thread."""

@@ -56,6 +56,14 @@ class Dialog(ModalScreen[Result]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="dialog.cancel", show=False, priority=False),
+        Binding("k", "scroll_rows(-1)", "Up", id="dialog.up", show=False),
+        Binding("j", "scroll_rows(1)", "Down", id="dialog.down", show=False),
+        Binding("ctrl+u", "scroll_pages(-0.5)", "Half a page up", id="dialog.half-page-up", show=False),
+        Binding("ctrl+d", "scroll_pages(0.5)", "Half a page down", id="dialog.half-page-down", show=False),
+        Binding("pageup,ctrl+b", "scroll_pages(-1)", "Page up", id="dialog.page-up", show=False),
+        Binding("pagedown,ctrl+f", "scroll_pages(1)", "Page down", id="dialog.page-down", show=False),
+        Binding("home,g", "scroll_pages(-1000)", "To the beginning", id="dialog.first", show=False),
+        Binding("end,G", "scroll_pages(1000)", "To the end", id="dialog.last", show=False),
     ]
     TITLE_KEYS: ClassVar[Keys] = (("esc", "cancel"),)
 
@@ -82,6 +90,14 @@ class Dialog(ModalScreen[Result]):
         """Show which keys do what on the lower edge."""
         said = [Content.assemble((key, f"bold {tones.LINK}"), f" {printable(what)}") for key, what in keys]
         self._box.border_subtitle = Content("  ").join(said).pad(1, 1)
+
+    def action_scroll_rows(self, rows: int) -> None:
+        """Scroll a dialog that does not fit."""
+        self._box.scroll_relative(y=rows, animate=False)
+
+    def action_scroll_pages(self, pages: float) -> None:
+        """Scroll a dialog that does not fit by pages."""
+        self._box.scroll_relative(y=round(pages * max(self._box.size.height, 1)), animate=False)
 
     @property
     def typed(self) -> bool:

@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from flux_tui.model.json_text import JsonProblem, read_json, tagged, write_json
-from flux_tui.screens.dialog import Dialog
+from flux_tui.model.secrets import MASK, Secrets
+from flux_tui.screens.dialog import Dialog, Keys
 
 
 class Edit(Struct, frozen=True, kw_only=True):
@@ -25,13 +26,14 @@ class Edit(Struct, frozen=True, kw_only=True):
     problem: JsonProblem | None = None
 
 
-def edit_of(text: str, before: Mapping[str, Any]) -> Edit:
-    """Read an edited text and compare it with the data before."""
+def edit_of(text: str, before: Mapping[str, Any], secrets: Secrets | None = None) -> Edit:
+    """Compare an edited text with the data before; masks that were left count as what they hide."""
     value = read_json(text)
     if isinstance(value, JsonProblem):
         return Edit(problem=value)
     if not isinstance(value, dict):
         return Edit(problem=JsonProblem(line=1, column=1, message="the data must be an object: {…}"))
+    value = (secrets or Secrets()).restore(value, before)
     changed = {
         key: item
         for key, item in value.items()
@@ -43,7 +45,8 @@ def edit_of(text: str, before: Mapping[str, Any]) -> Edit:
 class EditDataScreen(Dialog[dict[str, Any]]):
     """Edits the data that a step would find; dismisses with the top-level keys to merge, or ``None``.
 
-    Values that JSON has not are shown, and come back, in the tagged form of the codec.
+    Values that JSON has not are shown, and come back, in the tagged form of the codec. Secrets are masked
+    until ``ctrl+r``; a mask that is left as it is keeps the secret.
     """
 
     DEFAULT_CSS = """
@@ -54,9 +57,10 @@ class EditDataScreen(Dialog[dict[str, Any]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,ctrl+enter", "submit", "Retry", id="edit.submit", show=False, priority=True),
         Binding("ctrl+e", "editor", "Open editor", id="edit.editor", show=False, priority=True),
+        Binding("ctrl+r", "reveal", "Show secrets", id="edit.reveal", show=False, priority=True),
         Binding("escape", "leave", "Cancel", id="edit.cancel", show=False, priority=True),
     ]
-    TITLE_KEYS = (("ctrl+s", "retry with this"), ("ctrl+e", "editor"), ("esc", "cancel"))
+    TITLE_KEYS: ClassVar[Keys] = (("ctrl+s", "retry with this"), ("ctrl+e", "editor"), ("esc", "cancel"))
 
     _text = query_one("#json", TextArea)
     _state = query_one("#state", Static)
@@ -69,10 +73,11 @@ class EditDataScreen(Dialog[dict[str, Any]]):
             self.screen = screen
             self.text = text
 
-    def __init__(self, title: str, data: Mapping[str, Any]) -> None:
+    def __init__(self, title: str, data: Mapping[str, Any], secrets: Secrets | None = None) -> None:
         super().__init__(title)
         self.data: Mapping[str, Any] = tagged(data)
-        self._initial = write_json(self.data)
+        self._secrets = secrets or Secrets()
+        self._initial = write_json(self._secrets.redact(self.data))
 
     def compose_box(self) -> ComposeResult:
         """Yield the text and the line that says what is changed or wrong."""
@@ -102,10 +107,13 @@ class EditDataScreen(Dialog[dict[str, Any]]):
 
     @on(TextArea.Changed)
     def _tell(self) -> Edit:
-        edit = edit_of(self._text.text, self.data)
+        edit = edit_of(self._text.text, self.data, self._secrets)
         self._state.set_class(edit.problem is not None, "problem")
         self._state.set_class(edit.problem is None, "muted")
-        self._state.update(f"✖ {edit.problem.text}" if edit.problem is not None else _summary(edit))
+        hidden = "  ctrl+r shows the secrets" if MASK in self._text.text else ""
+        self._state.update(
+            f"✖ {edit.problem.text}" if edit.problem is not None else f"{_summary(edit)}{hidden}"
+        )
         return edit
 
     def action_submit(self) -> None:
@@ -123,6 +131,14 @@ class EditDataScreen(Dialog[dict[str, Any]]):
             )
         else:
             self.dismiss(edit.changed)
+
+    def action_reveal(self) -> None:
+        """Put the secrets in the place of their masks."""
+        value = read_json(self._text.text)
+        if isinstance(value, JsonProblem):
+            self.notify("first mend the JSON", severity="warning")
+        else:
+            self._text.text = write_json(self._secrets.restore(value, self.data))
 
     def action_editor(self) -> None:
         """Ask for the text to be edited in ``$EDITOR``."""

@@ -22,13 +22,17 @@ KEY_CELLS, LABEL_CELLS = 10, 15
 
 
 class HelpEntry(Struct, frozen=True, kw_only=True):
-    """A key and what it does; ``reason_disabled`` says why it does nothing now."""
+    """A key and what it does; ``reason_disabled`` says why it does nothing now.
+
+    ``command`` is what does the same on the command line.
+    """
 
     key: str
     label: str
     description: str = ""
     group: str = "Keys"
     reason_disabled: str | None = None
+    command: str | None = None
 
 
 def matching(entries: Sequence[HelpEntry], text: str) -> list[HelpEntry]:
@@ -38,8 +42,12 @@ def matching(entries: Sequence[HelpEntry], text: str) -> list[HelpEntry]:
         return list(entries)
     by_key = [entry for entry in entries if needle in entry.key.split()]
     low = needle.casefold()
-    words = ((entry, f"{entry.key} {entry.label} {entry.description} {entry.group}") for entry in entries)
-    return by_key + [entry for entry, text in words if low in text.casefold() and entry not in by_key]
+    return by_key + [entry for entry in entries if low in _words(entry) and entry not in by_key]
+
+
+def _words(entry: HelpEntry) -> str:
+    words = (entry.key, entry.label, entry.description, entry.group, entry.command or "")
+    return " ".join(words).casefold()
 
 
 class HelpScreen(Dialog[None]):
@@ -61,13 +69,14 @@ class HelpScreen(Dialog[None]):
     _search = query_one(Input)
     _rows = query_one(TextRows)
 
-    def __init__(self, entries: Sequence[HelpEntry]) -> None:
+    def __init__(self, entries: Sequence[HelpEntry], search: str = "") -> None:
         super().__init__("Keys")
         self.entries = entries
+        self._searched = search
 
     def compose_box(self) -> ComposeResult:
         """Yield the search line and the list."""
-        yield Input(placeholder="search by name or key", compact=True)
+        yield Input(self._searched, placeholder="search by name or key", compact=True)
         yield TextRows(empty="No key has this name. Press esc to see all.")
         yield Static(id="whole", markup=False)
 
@@ -88,6 +97,8 @@ class HelpScreen(Dialog[None]):
         text = "" if entry is None else entry.description
         if entry is not None and entry.reason_disabled:
             text = f"{text}. Not now: {entry.reason_disabled}."
+        if entry is not None and entry.command:
+            text = f"{text}. On the command line: {entry.command}"
         self.query_one("#whole", Static).update(printable(text))
 
     def on_key(self, event: events.Key) -> None:

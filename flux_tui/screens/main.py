@@ -1,6 +1,6 @@
 """The dashboard's one screen: workflows and runs at the left, the graph and its details at the right.
 
-The desk says what there is, the selection what is looked at; ``_show`` brings both onto the screen. Keys
+The desk says what there is, the selection what is looked at; the presenter brings both onto the screen. Keys
 become actions of the registry, and those that change something are flows, in a module of their own.
 """
 
@@ -11,18 +11,24 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.content import Content
 from textual.getters import query_one
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Static
+from textual.widgets import Input, Static, TextArea
 
-from flux_tui import actions, at_hand, flows, looks, selection
-from flux_tui.desk import Change, Desk
+from flux_tui import actions, at_hand, flows, gone, looks, selection
+from flux_tui.desk import Desk
+from flux_tui.flows import pointing
 from flux_tui.model.filter import compile_filter
+from flux_tui.model.marks import Marks
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
+from flux_tui.news import Change
+from flux_tui.panes import Shares, shares_from
+from flux_tui.past import Past
+from flux_tui.presenting import Presenter
+from flux_tui.retry_on_save import RetryOnSave
 from flux_tui.selection import Selection
 from flux_tui.widgets.details import Details, TabBar, focus_into
 from flux_tui.widgets.error_view import ErrorView
@@ -32,6 +38,9 @@ from flux_tui.widgets.header import HeaderLine
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.pane import Pane
 from flux_tui.widgets.runs import RunList, RunsPane
+from flux_tui.widgets.search_pane import SearchPane
+from flux_tui.widgets.splitter import PaneBody
+from flux_tui.widgets.timeline_view import TimelineView
 from flux_tui.widgets.welcome import Welcome
 from flux_tui.widgets.workflows import WorkflowList
 
@@ -54,6 +63,7 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "#workflows"
 
     header = query_one(HeaderLine)
+    body = query_one(PaneBody)
     banner = query_one("#banner", Static)
     workflows = query_one(WorkflowList)
     runs = query_one(RunList)
@@ -76,44 +86,54 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.desk = desk
         self.selection = Selection()
-        self._version = -1
-        self._settled = False
-        self._ticks = 0
-        self._placed_at: str | None = None
-        self._placed_on: str | None = None
-        self._clock: Timer | None = None
+        self.marks = Marks()
+        self.clock: Timer | None = None
+        self.past: Past = Past(self)
+        self.saves = RetryOnSave(self)
+        self._presenter = Presenter(self)
 
     # Layout
 
     def compose(self) -> ComposeResult:
         """Yield the header, the panes and the footer."""
         desk, plain = self.desk, self.desk.settings.ascii
-        runs = RunList(desk.runs, now=desk.now, empty=lambda: looks.no_runs(desk), plain=plain, id="runs")
+        runs = RunList(
+            desk.runs,
+            marks=self.marks,
+            now=desk.now,
+            empty=lambda: looks.no_runs(desk),
+            plain=plain,
+            id="runs",
+        )
         yield HeaderLine()
         yield Static(id="banner", markup=False)
-        with Container(id="body"):
+        shares = shares_from(desk.remembered.get("panes", dict))
+        with PaneBody(shares=shares, keep=self._keep_panes, id="body"):
             with Container(id="lists"):
                 with Pane(title="Workflows", id="workflows-pane"):
                     yield WorkflowList(empty=lambda: looks.no_workflows(desk), plain=plain, id="workflows")
-                yield RunsPane(runs, id="runs-pane")
+                yield RunsPane(runs, workflows=lambda: sorted(desk.counts), id="runs-pane")
             with Container(id="right"):
-                with Pane(id="graph-pane"):
-                    yield StepGraph(ascii=plain, id="graph")
+                with SearchPane(id="graph-pane"):
+                    yield StepGraph(ascii=plain, now=self._presenter.now, id="graph")
                 yield Details(looks.views(desk), id="details")
-                with Pane(title="Problem", id="problem-pane"):
+                with SearchPane(title="Problem", id="problem-pane"):
                     yield ErrorView(id="problem")
                 with Pane(title="Start here", id="welcome-pane"):
                     yield Welcome(looks.home_path(desk.project), id="welcome")
         yield FooterLine()
 
+    def _keep_panes(self, shares: Shares) -> None:
+        self.desk.remembered.put("panes", shares.by_layout)
+
     def on_mount(self) -> None:
         """Start the clocks, and the desk, which calls back from here on."""
-        self._clock = self.set_interval(CLOCK, self._tick, pause=True)
+        self.clock = self.set_interval(CLOCK, self._tick, pause=True)
         self.set_interval(AGES, self._age)
         self.set_class(self.desk.trace_only, "-trace-only")
         self.desk.listen(self._hear)
         self.run_worker(self.desk.start(), group="desk", exit_on_error=False)
-        self._show()
+        self.show()
 
     # News of the desk
 
@@ -135,8 +155,11 @@ class MainScreen(Screen[None]):
             view = self.desk.view(self.selection.run)
             if view is not None:
                 self.selection = selection.with_news(self.selection, view)
+        self.marks.remove(change.gone)
+        gone.leave(self, change.gone)
         self._adopt()
-        self._show()
+        self.saves.look()
+        self.show()
 
     def _adopt(self) -> None:
         """Select the first workflow when nothing is selected yet; keep to a module when it changed."""
@@ -146,11 +169,11 @@ class MainScreen(Screen[None]):
             path = next((each.path for each in definitions.modules if each.workflows), None)
             if path is None:
                 path = definitions.modules[0].path
-            self._go_to_module(path)
+            self.go_to_module(path)
             if definitions.workflows:
                 self.selection = replace(self.selection, module=None)
         elif path is not None and self.selection.workflow is None:
-            self._go_to_module(path)
+            self.go_to_module(path)
 
     # What is looked at
 
@@ -165,24 +188,27 @@ class MainScreen(Screen[None]):
         name = self.selection.workflow
         return None if name is None else self.desk.definitions.find(name)
 
-    def _go_to_module(self, path: str) -> None:
+    def go_to_module(self, path: str) -> None:
+        """Select a module, and with it its first workflow."""
         module = self.desk.definitions.module(path)
         if module is None:
             return
         if module.workflows:
-            self._go_to_workflow(module.workflows[0])
+            self.go_to_workflow(module.workflows[0])
         else:
             self.selection = Selection(tab=self.selection.tab, tab_chosen=self.selection.tab_chosen)
         self.selection = selection.at_module(self.selection, path)
 
-    def _go_to_workflow(self, definition: DefinitionView) -> None:
+    def go_to_workflow(self, definition: DefinitionView) -> None:
+        """Select a workflow, and with it its latest run."""
         latest = self.desk.latest(definition.name)
         if latest is None:
             self.selection = selection.at_workflow(self.selection, definition.name, definition.graph)
         else:
-            self._go_to_run(latest)
+            self.go_to_run(latest)
 
-    def _go_to_run(self, run_id: str) -> None:
+    def go_to_run(self, run_id: str) -> None:
+        """Select a run."""
         row = self.desk.runs.get(run_id)
         workflow = "" if row is None else row.workflow
         self.selection = selection.at_run(self.selection, run_id, workflow, self.desk.view(run_id))
@@ -195,7 +221,7 @@ class MainScreen(Screen[None]):
         view = self.desk.view(run_id)
         if view is not None:
             self.selection = selection.with_news(self.selection, view)
-        self._show()
+        self.show()
 
     @staticmethod
     def _moved_by_hand(message: LineList.Highlighted) -> bool:
@@ -209,10 +235,10 @@ class MainScreen(Screen[None]):
             return
         if row.workflow is None:
             if row.module.path != self.selection.module:
-                self._go_to_module(row.module.path)
+                self.go_to_module(row.module.path)
         elif row.workflow.name != self.selection.workflow or self.selection.module is not None:
-            self._go_to_workflow(row.workflow)
-        self._show()
+            self.go_to_workflow(row.workflow)
+        self.show()
 
     @on(WorkflowList.Chosen, "#workflows")
     def _workflow_chosen(self, message: WorkflowList.Chosen) -> None:
@@ -228,8 +254,14 @@ class MainScreen(Screen[None]):
             self.desk.read_older()
         if message.key is None or message.key == self.selection.run or not self._moved_by_hand(message):
             return
-        self._go_to_run(str(message.key))
-        self._show()
+        self.go_to_run(str(message.key))
+        self.show()
+
+    @on(RunList.Marked)
+    def _marked(self, message: RunList.Marked) -> None:
+        if message.all_listed:
+            self.run_worker(flows.bulk.mark_unread(self), group="flow")
+        self.show()
 
     @on(RunList.Chosen, "#runs")
     def _run_chosen(self) -> None:
@@ -239,7 +271,31 @@ class MainScreen(Screen[None]):
     def _step_selected(self, message: StepGraph.Selected) -> None:
         if message.step != self.selection.step:
             self.selection = selection.at_step(self.selection, message.step)
-            self._show()
+            self.show()
+
+    @on(StepGraph.Chosen)
+    def _step_chosen(self, message: StepGraph.Chosen) -> None:
+        """Go to the details of a step: to its error if it has one; clicked twice, to its code."""
+        step = None if self.run_view is None else self.run_view.step(message.step)
+        if step is not None and step.error is not None:
+            self.pick_tab(selection.ERROR)
+        elif message.clicked:
+            self.pick_tab(selection.SOURCE)
+        self.focus_pane("details")
+
+    @on(StepGraph.Panned)
+    def _graph_panned(self) -> None:
+        """Stop following a run in the graph: the user wants to look elsewhere."""
+        self.selection = replace(self.selection, followed=None)
+
+    @on(StepGraph.Shown)
+    def _graph_shown(self) -> None:
+        self._presenter.show_graph_subtitle()
+
+    @on(TimelineView.Picked)
+    def _bar_picked(self, message: TimelineView.Picked) -> None:
+        self.selection = selection.at_step(self.selection, message.step)
+        self.show()
 
     @on(TabBar.Picked)
     def _tab_picked(self, message: TabBar.Picked) -> None:
@@ -248,14 +304,14 @@ class MainScreen(Screen[None]):
     def pick_tab(self, tab: str) -> None:
         """Open a tab because the user wants it; on a low terminal, bring it into view."""
         self.selection = selection.at_tab(self.selection, tab)
-        self._show()
+        self.show()
         if not self.details.display:
             self.focus_pane("details")
 
     @on(RunsPane.Filtered)
     def _filtered(self, message: RunsPane.Filtered) -> None:
         self.desk.filter(compile_filter(message.text))
-        self._show()
+        self.show()
         if self.selection.run is not None:
             self.runs.select(self.selection.run)
 
@@ -264,82 +320,17 @@ class MainScreen(Screen[None]):
         """Select the run under the cursor: the one that was selected may be hidden now."""
         key = self.runs.cursor_key
         if key is not None and key != self.selection.run:
-            self._go_to_run(str(key))
-            self._show()
+            self.go_to_run(str(key))
+            self.show()
 
     # Bringing it onto the screen
 
-    def _show(self) -> None:
-        """Show what the desk has of what is selected. Widgets pass over what they show already."""
-        desk, now = self.desk, self.selection
-        module = None if now.module is None else desk.definitions.module(now.module)
-        broken = module is not None and module.problem is not None
-        self.set_class(broken, "-problem")
-        self.set_class(not broken and looks.nothing_yet(desk), "-welcome")
-        if broken and module is not None:
-            self.problem_pane.show_title(looks.problem_title(desk, module))
-            if module.problem is not None:
-                self.problem.show_problem(module.problem, module.output)
-        self._show_lists()
-        self._show_run()
-        self._show_header()
-        self._show_footer()
-
-    def _show_lists(self) -> None:
-        desk, now = self.desk, self.selection
-        self.workflows.show(desk.definitions.rows(), desk.counts)
-        key = now.module or (None if now.workflow is None else self.workflows.key_of(now.workflow))
-        self._placed_at = self._placed(self.workflows, key, self._placed_at)
-        if desk.runs.version != self._version:
-            self._version = desk.runs.version
-            if self._settled:
-                self.runs.rows_changed()
-            else:
-                self.runs.begin(now.run)
-            self._settled = desk.loaded
-        self._placed_on = self._placed(self.runs, now.run, self._placed_on)
-        self.runs_pane.show_subtitle(looks.runs_subtitle(desk))
-
-    @staticmethod
-    def _placed(rows: LineList, wanted: str | None, before: str | None) -> str | None:
-        """Put the cursor of a list where the selection went, once: from there the user may be ahead of it."""
-        if wanted is None or wanted in (before, rows.cursor_key) or rows.select(wanted):
-            return wanted
-        return before
-
-    def _show_run(self) -> None:
-        view, definition, now = self.run_view, self.definition, self.selection
-        spec = view.graph if view is not None else None if definition is None else definition.graph
-        self.graph.spec, self.graph.run, self.graph.selected = spec, view, now.step
-        self.graph_pane.show_title(looks.graph_title(self.desk, now, view, definition))
-        self.details.open_tab(now.tab)
-        step = None if view is None or now.step is None else view.step(now.step)
-        node = looks.node_of(now, view, definition)
-        stale = definition is not None and definition.stale
-        broken = self.desk.definitions.module(definition.path) if definition is not None and stale else None
-        self.details.mark(looks.marked_tabs(view, broken))
-        looks.show_tab(self.details.views[now.tab], self.desk, view, step, node, broken=broken)
-        if self._clock is not None:
-            moving = self.desk.runs.running > 0 or (view is not None and view.status == "running")
-            self._clock.resume() if moving else self._clock.pause()
-
-    def _show_header(self) -> None:
-        self.header.headline = looks.headline(self.desk)
-        text = self.desk.state.store_problem or ""
-        self.banner.update(Content(text))
-        self.banner.set_class(bool(text), "-shown")
-
-    def _show_footer(self) -> None:
-        self.footer.hints = looks.hints(self.desk, self.situation())
+    def show(self) -> None:
+        """Show what the desk has of what is selected."""
+        self._presenter.show()
 
     def _tick(self) -> None:
-        self._ticks += 1
-        if self._ticks % round(1 / CLOCK) == 0:
-            self.runs.rows_changed()
-        self.graph.tick(self.desk.now())
-        self.graph_pane.show_title(
-            looks.graph_title(self.desk, self.selection, self.run_view, self.definition)
-        )
+        self._presenter.tick(CLOCK)
 
     def _age(self) -> None:
         if self.desk.runs.total:
@@ -350,15 +341,23 @@ class MainScreen(Screen[None]):
         deep = event.widget is self.details or self.details in event.widget.ancestors
         if deep or self.query_one("#lists") in event.widget.ancestors:
             self.set_class(deep, "-deep")
+        self.body.follow_focus(event.widget)
         if event.widget is self.runs and self.selection.run is None:
             self._found()
-        self._show_footer()
+        self._presenter.show_footer()
 
     # Keys
 
     def situation(self) -> Situation:
         """Return what actions have to look at."""
         return at_hand.situation(self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of actions that go first to the part with the focus while they cannot be done."""
+        chosen = actions.find(str(parameters[0])) if action == "do" and parameters else None
+        if chosen is None or not chosen.first:
+            return super().check_action(action, parameters)
+        return not isinstance(self.focused, Input | TextArea) and chosen.needs(self.situation()) is None
 
     def action_do(self, action_id: str) -> None:
         """Do what the action of this id is about, or say why that cannot be done now."""
@@ -373,6 +372,10 @@ class MainScreen(Screen[None]):
             )
             return
         flows.perform(self, action_id)
+
+    @on(HeaderLine.Pressed)
+    def _header_pressed(self, message: HeaderLine.Pressed) -> None:
+        pointing.go_to_part(self, message.part)
 
     @on(FooterLine.Pressed)
     def _hint_pressed(self, message: FooterLine.Pressed) -> None:
@@ -393,8 +396,12 @@ class MainScreen(Screen[None]):
             self.graph.focus()
 
     def step_back(self) -> None:
-        """Back out of the last transient thing: the filter, then the pane. The lists are where it ends."""
+        """Back out of the last transient thing: a past moment, the filter, the pane; the lists end it."""
+        if self.past.leave():
+            return
         if self.runs_pane.filtering:
             self.runs_pane.end_filter()
+        elif self.body.zoomed is not None:
+            self.body.zoomed = None
         elif self.focused not in (self.workflows, self.runs):
             self.focus_pane("workflows" if self.selection.run is None else "runs")

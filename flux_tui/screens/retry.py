@@ -25,13 +25,14 @@ class RetryScreen(Dialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,y,ctrl+s,ctrl+enter", "go", "Retry", id="retry.go", show=False),
         Binding("n", "leave", "Cancel", id="retry.no", show=False),
-        Binding("up,k", "box(-1)", "Up", id="retry.up", show=False),
-        Binding("down,j", "box(1)", "Down", id="retry.down", show=False),
+        Binding("up", "scroll_rows(-1)", "Up", id="retry.up", show=False),
+        Binding("down", "scroll_rows(1)", "Down", id="retry.down", show=False),
     ]
     TITLE_KEYS = (("enter", "retry"), ("esc", "cancel"))
 
-    def __init__(self, plan: RetryPlan) -> None:
-        super().__init__(f"Retry {plan.step}" + (" only" if plan.scope == "only" else ""))
+    def __init__(self, plan: RetryPlan, *, why: str = "") -> None:
+        only = " only" if plan.scope == "only" else ""
+        super().__init__(f"Retry {plan.step}{only}" + (f" · {why}" if why else ""))
         self.plan = plan
 
     def compose_box(self) -> ComposeResult:
@@ -41,10 +42,6 @@ class RetryScreen(Dialog[bool]):
     def action_go(self) -> None:
         """Go ahead."""
         self.dismiss(True)  # noqa: FBT003
-
-    def action_box(self, rows: int) -> None:
-        """Scroll a plan that does not fit."""
-        self._box.scroll_relative(y=rows, animate=False)
 
 
 def plan_content(plan: RetryPlan) -> Content:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -14,15 +14,16 @@ from textual.getters import query_one
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from flux_engine.context import idempotency_key
 from flux_engine.waiting import VERDICTS
-from flux_tui.model.captions import until_text
-from flux_tui.model.json_text import JsonProblem, read_json
+from flux_tui.model.json_text import JsonProblem, read_json, write_json
 from flux_tui.model.run import StepView
 from flux_tui.model.text import printable
+from flux_tui.model.waits import clock_text, until_text
 from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets import tones
 
-_MEANING = dict(zip(VERDICTS, ("it was done, go on", "run it again"), strict=True))
+_MEANING = dict(zip(VERDICTS, ("it was done: go on with what follows", "run it again"), strict=True))
 
 
 class SignalInput(Struct, frozen=True, kw_only=True):
@@ -33,12 +34,16 @@ class SignalInput(Struct, frozen=True, kw_only=True):
 
 
 class SignalChoice(Struct, frozen=True, kw_only=True):
-    """A signal that can be sent. ``verdict`` is its payload when that is given: for a commit in doubt."""
+    """A signal that can be sent. ``verdict`` is its payload when that is given: for a commit in doubt.
+
+    ``since`` is when that commit was begun, in milliseconds.
+    """
 
     step: str
     name: str
     until: float | None = None
     verdict: str | None = None
+    since: float | None = None
 
 
 def choices_of(steps: Sequence[StepView]) -> tuple[SignalChoice, ...]:
@@ -50,7 +55,13 @@ def choices_of(steps: Sequence[StepView]) -> tuple[SignalChoice, ...]:
             continue
         verdicts: Sequence[str | None] = VERDICTS if wait.in_doubt else (None,)
         found += [
-            SignalChoice(step=step.name, name=wait.signal, until=wait.until, verdict=verdict)
+            SignalChoice(
+                step=step.name,
+                name=wait.signal,
+                until=wait.until,
+                verdict=verdict,
+                since=None if verdict is None else step.started_at,
+            )
             for verdict in verdicts
         ]
     return tuple(found)
@@ -59,8 +70,9 @@ def choices_of(steps: Sequence[StepView]) -> tuple[SignalChoice, ...]:
 class SignalScreen(Dialog[SignalInput]):
     """Asks which signal to send, and for its payload; dismisses with a ``SignalInput``, or ``None``.
 
-    ``selected`` is the step to begin with. Values that JSON has not are written in the tagged form of the
-    codec.
+    ``selected`` is the step to begin with, ``run`` the id of the run, and ``recent`` gives the payloads that
+    a signal was sent with before, the latest first. Values that JSON has not are written in the tagged form
+    of the codec.
     """
 
     DEFAULT_CSS = """
@@ -73,6 +85,9 @@ class SignalScreen(Dialog[SignalInput]):
     SignalScreen.-verdict #json, SignalScreen.-single #choices { display: none; }
     SignalScreen #which { margin-bottom: 1; display: none; }
     SignalScreen.-single #which { display: block; }
+    SignalScreen #doubt { display: none; margin-bottom: 1; }
+    SignalScreen.-verdict #doubt { display: block; }
+    SignalScreen.-verdict #state { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,ctrl+enter", "submit", "Send", id="signal.submit", show=False, priority=True),
@@ -84,12 +99,22 @@ class SignalScreen(Dialog[SignalInput]):
     _json = query_one("#json", TextArea)
     _state = query_one("#state", Static)
 
-    def __init__(self, workflow: str, choices: Sequence[SignalChoice], selected: str | None = None) -> None:
-        super().__init__(f"Signal to {workflow}")
+    def __init__(
+        self,
+        workflow: str,
+        choices: Sequence[SignalChoice],
+        selected: str | None = None,
+        *,
+        run: str = "",
+        recent: Callable[[str], Sequence[Any]] = lambda _: (),
+    ) -> None:
+        only_doubt = all(choice.verdict is not None for choice in choices)
+        super().__init__(f"{workflow}: was it done?" if only_doubt else f"Signal to {workflow}")
         self.choices = tuple(choices)
+        self._run = run
+        self._recent = recent
+        self._place = -1
         self._at = next((at for at, each in enumerate(self.choices) if each.step == selected), 0)
-        several = (("↑↓", "choose"),) if len(self.choices) > 1 else ()
-        self.show_keys((("ctrl+s", "send"), *several, ("esc", "cancel")))
 
     @property
     def choice(self) -> SignalChoice:
@@ -98,6 +123,7 @@ class SignalScreen(Dialog[SignalInput]):
 
     def compose_box(self) -> ComposeResult:
         """Yield the signals that are waited for, the payload, and the line that says what is wrong."""
+        yield Static(id="doubt", markup=False)
         yield OptionList(*(Option(_described(each)) for each in self.choices), id="choices", compact=True)
         yield Static(_described(self.choice), id="which")
         yield TextArea("null", id="json", soft_wrap=False, compact=True, tab_behavior="focus")
@@ -134,6 +160,8 @@ class SignalScreen(Dialog[SignalInput]):
     def _show_choice(self) -> None:
         verdict = self.choice.verdict
         self.set_class(verdict is not None, "-verdict")
+        self.query_one("#doubt", Static).update(doubt_content(self.choice, self._run))
+        self._show_choice_keys()
         value = None if verdict is not None else read_json(self._json.text)
         wrong = isinstance(value, JsonProblem)
         self._state.set_class(wrong, "problem")
@@ -145,8 +173,27 @@ class SignalScreen(Dialog[SignalInput]):
                 "✔ valid JSON: the payload becomes the step's output" if verdict is None else ""
             )
 
+    def _show_choice_keys(self) -> None:
+        several = (("↑↓", "choose"),) if len(self.choices) > 1 else ()
+        earlier = (("ctrl+↑", "earlier"),) if self.choice.verdict is None and self._earlier else ()
+        send = "send" if self.choice.verdict is None else "say so"
+        self.show_keys((("ctrl+s", send), *several, *earlier, ("esc", "cancel")))
+
+    @property
+    def _earlier(self) -> Sequence[Any]:
+        return () if self.choice.verdict is not None else self._recent(self.choice.name)
+
+    def _recall(self, by: int) -> None:
+        """Show an earlier payload, or a later one."""
+        earlier = self._earlier
+        self._place = max(0, min(self._place + by, len(earlier) - 1))
+        self._json.text = write_json(earlier[self._place])
+
     def action_choose(self, by: int) -> None:
-        """Choose another signal."""
+        """Choose another signal; in the payload, walk through earlier ones."""
+        if self._json.has_focus and self._earlier:
+            self._recall(-by)
+            return
         self._choices.highlighted = max(0, min(self._at + by, len(self.choices) - 1))
 
     def action_submit(self) -> None:
@@ -162,10 +209,24 @@ class SignalScreen(Dialog[SignalInput]):
             self.dismiss(SignalInput(name=self.choice.name, payload=value))
 
 
+def doubt_content(choice: SignalChoice, run: str) -> Content:
+    """Return what is in doubt, since when, and where to look."""
+    begun = "" if choice.since is None else f" at {clock_text(choice.since)}"
+    key = idempotency_key(run, choice.step)
+    return Content.assemble(
+        ("Commit ", ""),
+        (printable(choice.step), "bold"),
+        (f" was begun{begun}; its process ended before it said how it went.\n", ""),
+        ("Look where it has its effect, under the key ", tones.MUTED),
+        (printable(key), ""),
+        (", then say:", tones.MUTED),
+    )
+
+
 def _described(choice: SignalChoice) -> Content:
     name = (printable(choice.name), "bold")
     if choice.verdict is not None:
-        about = f"  commit in doubt · {choice.verdict}: {_MEANING[choice.verdict]}"
-        return Content.assemble(name, (about, tones.CARE))
+        about = (f"  {_MEANING[choice.verdict]}", tones.CARE)
+        return Content.assemble((f"{choice.verdict:<5}", "bold"), about, (f"  {printable(choice.step)}", tones.MUTED))
     until = "" if choice.until is None else f" until {until_text(choice.until)}"
     return Content.assemble(name, (f"  step {printable(choice.step)} waits for it{until}", tones.MUTED))

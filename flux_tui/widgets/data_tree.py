@@ -9,9 +9,12 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from flux_engine.secrets import registered
+from flux_tui.model import tree_search
 from flux_tui.model.preview import Piece, preview
+from flux_tui.model.search import Needle, Scan
 from flux_tui.model.secrets import MASK, Secrets
-from flux_tui.model.text import printable
+from flux_tui.model.text import drawable, printable
 from flux_tui.model.tree import MISSING, Chunk, Mark, Node, Path, Row, expandable
 from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import LineList
@@ -39,6 +42,7 @@ STYLES = {
 class DataTree(LineList):
     """Sections of values, before and after, as a lazy tree."""
 
+    places_stay = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "choose", "Fold", id="data.fold", show=False),
         Binding("right,l", "expand", "Expand", id="data.expand", show=False),
@@ -49,8 +53,10 @@ class DataTree(LineList):
         super().__init__(empty=empty)
         self.secrets = secrets
         self.revealed = False
+        self.marks = MARKS
         self.titles: dict[Hashable, str] = {}
         self.root = Node((), {}, {})
+        self._opened: list[Path] = []
 
     def show_root(self, root: Node, titles: dict[Hashable, str]) -> None:
         """Show other values; what was open stays open where it still exists, and the cursor where it is.
@@ -65,7 +71,8 @@ class DataTree(LineList):
         for key in root.keys:
             if key not in known:
                 self._open(root, (key,))
-        self.root, self.titles = root, titles
+        self.root, self.titles, self._opened = root, titles, []
+        self.search_anew()
         self._keep_place(self.cursor_key)
 
     def _keep_place(self, path: Hashable | None) -> None:
@@ -107,10 +114,10 @@ class DataTree(LineList):
         row = self.root.row(index)
         if row.depth == 0:
             return self._section(row)
-        mark, style = MARKS[row.mark]
+        mark, style = self.marks[row.mark]
         parts: list[Piece] = [(f"{mark} ", style), ("  " * min(row.depth - 1, width // 5), "")]
         if isinstance(row.key, Chunk):
-            return Content.assemble(*parts, ("  ", ""), (printable(str(row.value)), STYLES["text"]))
+            return Content.assemble(*parts, ("  ", ""), (self._drawn(str(row.value)), STYLES["text"]))
         hidden = self.masked(row.path)
         fold = ("▾ " if row.opened else "▸ ") if row.expandable and not hidden else "  "
         parts += [(fold, tones.MUTED), (_key_text(row), _key_style(row)), ("  ", "")]
@@ -120,6 +127,9 @@ class DataTree(LineList):
             else self._value(row, width)
         )
         return Content.assemble(*parts)
+
+    def _drawn(self, text: str) -> str:
+        return drawable(text) if self.revealed else printable(text)
 
     def _section(self, row: Row) -> Content:
         fold = ("▾ " if row.opened else "▸ ") if row.expandable else "  "
@@ -172,6 +182,39 @@ class DataTree(LineList):
     def reveal(self, path: Path) -> None:
         """Open what is above a path and put the cursor there."""
         self.root.reveal(path)
+        self.rows_changed()
+        self.select(path)
+
+    # Searching: a place is the way to a value, whatever is open
+
+    def items_to_search(self) -> int:
+        """Return 1: the tree is looked through as a whole."""
+        return 1
+
+    def scan(self, needle: Needle, start: int) -> Scan:
+        """Go through all values, open or not; what is masked is not looked at."""
+        shown = str if self.revealed or not registered else registered.mask_cut
+        return iter(()) if start else tree_search.search(self.root, needle, self.masked, shown)
+
+    def searched_from(self, index: int) -> int:
+        """Return where the key begins, after the mark."""
+        return len(self.marks[Mark.SAME][0]) + 1 if self.root.row(index).depth else 0
+
+    def place_here(self) -> tree_search.TreePlace:
+        """Return the place of the row under the cursor."""
+        row = self.selected
+        return () if row is None else tree_search.place_of(self.root, row.path)
+
+    def go_to_place(self, place: tree_search.TreePlace) -> None:
+        """Go to a value; what is closed above it is opened, until the next match elsewhere."""
+        path = tree_search.path_of(self.root, place)
+        kept = [opened for opened in self._opened if path[: len(opened)] == opened]
+        for opened in reversed(self._opened):
+            if opened not in kept:
+                self.root.close(opened)
+        before = set(self.root.open_paths())
+        self.root.reveal(path)
+        self._opened = [*kept, *(opened for opened in self.root.open_paths() if opened not in before)]
         self.rows_changed()
         self.select(path)
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.getters import query_one
-from textual.widgets import Input, Static
 
 from flux_engine.execution import Changes
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
 from flux_tui.model.text import printable
-from flux_tui.model.tree import MISSING, Mark, Missing, Node, Path, bare, mark_of, search
+from flux_tui.model.tree import MISSING, Mark, Missing, Node, bare, mark_of
 from flux_tui.widgets.data_tree import DataTree
 
-MAX_MATCHES = 1000
 ENDED = frozenset({"completed", "failed", "skipped", "compensated"})
 """The statuses of a step that has left its data behind."""
 
@@ -28,48 +24,32 @@ ENDED = frozenset({"completed", "failed", "skipped", "compensated"})
 class DataView(Vertical):
     """The data before and after a step with its changes marked, and the input and output.
 
-    ``secret_keys`` are further names whose values stay masked until ``x`` is pressed.
+    What ``secrets`` names stays masked until ``x`` is pressed.
     """
 
-    DEFAULT_CSS = """
-    DataView { height: 1fr; background: $surface; }
-    DataView > Input, DataView > Static { display: none; height: 1; padding: 0 1; background: $panel; }
-    DataView > Static { color: $text-muted; }
-    DataView.-searching > #data-search { display: block; }
-    DataView.-found > #data-status { display: block; }
-    """
+    DEFAULT_CSS = "DataView { height: 1fr; background: $surface; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "toggle_changes", "Only changes", id="data.only-changes", show=False),
         Binding("x", "toggle_secrets", "Show secrets", id="data.reveal", show=False),
-        Binding("slash", "search", "Search", id="data.search", show=False),
-        Binding("n", "next_match(1)", "Next match", id="data.next-match", show=False),
-        Binding("N", "next_match(-1)", "Previous match", id="data.previous-match", show=False),
-        Binding("escape", "end_search", "End search", id="data.end-search", show=False),
     ]
-
-    _search = query_one("#data-search", Input)
-    _status = query_one("#data-status", Static)
 
     def __init__(
         self,
         *,
-        secret_keys: Iterable[str] = (),
+        secrets: Secrets | None = None,
         name: str | None = None,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self.tree_view = DataTree(Secrets(secret_keys), empty=self._empty)
+        self.tree_view = DataTree(secrets or Secrets(), empty=self._empty)
         self.only_changes = False
         self._run: RunView | None = None
         self._step: StepView | None = None
-        self._matches: list[Path] = []
 
     def compose(self) -> ComposeResult:
-        """Yield the tree, the search line and the line that counts matches."""
+        """Yield the tree."""
         yield self.tree_view
-        yield Input(placeholder="search keys and values", id="data-search", compact=True)
-        yield Static(id="data-status", markup=False)
 
     def focus(self, scroll_visible: bool = True) -> DataView:  # noqa: FBT001, FBT002
         """Focus the tree."""
@@ -87,8 +67,6 @@ class DataView(Vertical):
 
     def _rebuild(self) -> None:
         before, after, titles = sections(self._run, self._step, only_changes=self.only_changes)
-        self._matches = []
-        self.remove_class("-found")
         self.tree_view.show_root(Node((), before, after, only_changes=self.only_changes), titles)
 
     def _empty(self) -> str:
@@ -122,54 +100,8 @@ class DataView(Vertical):
     def action_toggle_secrets(self) -> None:
         """Show the secrets, or mask them again."""
         self.tree_view.revealed = not self.tree_view.revealed
+        self.tree_view.search_anew()
         self.tree_view.rows_changed()
-
-    def action_search(self) -> None:
-        """Ask what to search for."""
-        self.add_class("-searching")
-        self._search.focus()
-
-    def action_end_search(self) -> None:
-        """Close the search, or forget its matches; with neither, let the key go on."""
-        if self.has_class("-searching") or self.has_class("-found"):
-            self.remove_class("-searching", "-found")
-            self._matches = []
-            self.tree_view.focus()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave ``escape``, ``n`` and ``N`` to others while nothing is searched for."""
-        if action == "end_search":
-            return self.has_class("-searching") or self.has_class("-found")
-        if action == "next_match":
-            return bool(self._matches)
-        return super().check_action(action, parameters)
-
-    @on(Input.Submitted, "#data-search")
-    def start_search(self, event: Input.Submitted) -> None:
-        """Look for the text and go to its first match after the cursor."""
-        event.stop()
-        self.remove_class("-searching")
-        self.tree_view.focus()
-        found = search(self.tree_view.root, event.value, self.tree_view.masked) if event.value else iter(())
-        self._matches = [path for path, _ in zip(found, range(MAX_MATCHES), strict=False)]
-        self.set_class(bool(event.value), "-found")
-        if self._matches:
-            self._go_to(0)
-        else:
-            self._status.update(f"nothing contains {printable(event.value)!r}")
-
-    def action_next_match(self, step: int) -> None:
-        """Go to the next match, or to the one before."""
-        row = self.tree_view.selected
-        here = self._matches.index(row.path) if row is not None and row.path in self._matches else -1
-        self._go_to((here + step) % len(self._matches))
-
-    def _go_to(self, index: int) -> None:
-        self.tree_view.reveal(self._matches[index])
-        more = "+" if len(self._matches) == MAX_MATCHES else ""
-        self._status.update(
-            f"match {index + 1} of {len(self._matches)}{more}   n next   N previous   esc ends"
-        )
 
 
 Sections = tuple[dict[str, Any], dict[str, Any], dict[Hashable, str]]

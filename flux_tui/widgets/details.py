@@ -12,15 +12,15 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from flux_tui.selection import DATA, TABS
+from flux_tui.selection import DATA, SOURCE, TABS
 from flux_tui.widgets import tones
-from flux_tui.widgets.pane import Pane
+from flux_tui.widgets.search_pane import SearchLine, SearchPane
 
 GAP = 2
 
 
 class TabBar(Widget):
-    """The names of the tabs in one line; a click opens one."""
+    """The names of the tabs in one line; a click opens one. ``~`` says that the code has changed."""
 
     DEFAULT_CSS = """
     TabBar { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
@@ -38,27 +38,33 @@ class TabBar(Widget):
             self.tab = tab
 
     def render(self) -> Content:
-        """Draw the names; the open tab stands out, and those with an error in them are marked."""
+        """Draw the names; the open tab stands out, and those with an error or changed code are marked."""
         names = []
-        for tab, name in TABS.items():
-            if tab == self.active:
-                names.append(Content.styled(name, "bold underline $primary"))
-            else:
-                names.append(Content.styled(name, "$text-error" if tab in self.marked else tones.MUTED))
+        for tab in TABS:
+            style = tones.CARE if tab == SOURCE else "$text-error"
+            style = style if tab in self.marked else tones.MUTED
+            style = "bold underline $primary" if tab == self.active else style
+            names.append(Content.styled(self._label(tab), style))
         return Content(" " * GAP).join(names)
+
+    def _label(self, tab: str) -> str:
+        return f"{TABS[tab]} ~" if tab == SOURCE and SOURCE in self.marked else TABS[tab]
 
     def on_click(self, event: events.Click) -> None:
         """Open the tab under the pointer."""
         offset = event.get_content_offset(self)
         x = 0
-        for tab, name in TABS.items():
-            if offset is not None and x <= offset.x < x + cell_len(name):
+        for tab in TABS:
+            width = cell_len(self._label(tab))
+            if offset is not None and x <= offset.x < x + width:
                 self.post_message(self.Picked(tab))
-            x += cell_len(name) + GAP
+            x += width + GAP
 
 
-class Details(Pane):
+class Details(SearchPane):
     """The tab bar and the view of the open tab."""
+
+    DEFAULT_CSS = "Details > ContentSwitcher { height: 1fr; }"
 
     def __init__(self, views: Mapping[str, Widget], *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -70,6 +76,7 @@ class Details(Pane):
         """Yield the bar and the views."""
         yield TabBar()
         yield ContentSwitcher(*self.views.values(), initial=f"tab-{DATA}")
+        yield SearchLine()
 
     @property
     def tab(self) -> str:
@@ -83,6 +90,7 @@ class Details(Pane):
         held = self.views[self.tab].has_focus_within or self.views[self.tab].has_focus
         self.query_one(TabBar).active = tab
         self.query_one(ContentSwitcher).current = f"tab-{tab}"
+        self.show_search_of(self.views[tab])
         if held:
             self.focus_view()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
 from textual.content import Content
 
 from flux_engine.execution import ErrorInfo, Frame
@@ -180,14 +181,18 @@ def _attempts(attempts: Sequence[FailedAttempt], opened: frozenset[str], width: 
         )
         yield TextRow(key=fold, content=line, fold=fold)
         if fold in opened:
-            yield from _text(attempt.error.text or str(attempt.error), fold, width)
+            yield from _inside(fold, _text(attempt.error.text or str(attempt.error), fold, width))
 
 
 def _folded(fold: str, title: str, opened: frozenset[str], rows: Iterator[TextRow]) -> Iterator[TextRow]:
     sign = "▾ " if fold in opened else "▸ "
     yield TextRow(key=fold, content=Content.styled(sign + title, tones.MUTED), fold=fold)
     if fold in opened:
-        yield from rows
+        yield from _inside(fold, rows)
+
+
+def _inside(fold: str, rows: Iterator[TextRow]) -> Iterator[TextRow]:
+    return (replace(row, inside=fold) for row in rows)
 
 
 def _text(text: str, key: str, width: int) -> Iterator[TextRow]:

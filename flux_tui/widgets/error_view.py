@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from flux_engine.execution import ErrorInfo
 from flux_tui.model.attempts import FailedAttempt
 from flux_tui.model.run import RunView, StepView
+from flux_tui.model.search import Needle, Scan
 from flux_tui.model.text import printable
 from flux_tui.runner.messages import Problem
+from flux_tui.widgets.drawn_rows import GUTTER
 from flux_tui.widgets.error_rows import error_rows, problem_rows
-from flux_tui.widgets.line_list import GUTTER
 from flux_tui.widgets.text_rows import TextRow, TextRows
 
 UNKNOWN_WIDTH = 80
@@ -24,6 +25,8 @@ class ErrorView(TextRows):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "choose", "Fold", id="error.fold", show=False),
+        Binding("right,l", "fold(True)", "Unfold", id="error.open", show=False),
+        Binding("left,h", "fold(False)", "Fold", id="error.close", show=False),
     ]
 
     def __init__(
@@ -41,6 +44,8 @@ class ErrorView(TextRows):
         self._output = ""
         self._opened: frozenset[str] = frozenset()
         self._shown: object = None
+        self._whole: tuple[TextRow, ...] | None = None
+        self._opened_to: str | None = None
 
     def show(
         self, run: RunView | None, step: StepView | None, attempts: Sequence[FailedAttempt] = ()
@@ -85,29 +90,80 @@ class ErrorView(TextRows):
         if row is None or row.fold is None:
             super().action_choose()
             return
-        self._opened ^= {row.fold}
+        self._toggle(row.fold)
+
+    def action_fold(self, open: bool) -> None:  # noqa: A002, FBT001
+        """Open what is folded under the cursor; or close what the cursor is in."""
+        row = self.selected
+        fold = None if row is None else row.fold or row.inside
+        if fold is not None and (fold in self._opened) is not open:
+            self.select(fold)
+            self._toggle(fold)
+
+    def _toggle(self, fold: str) -> None:
+        self._opened ^= {fold}
         self._shown = None
-        self.set_rows(tuple(self._rows()))
+        self.set_rows(tuple(self._rows(self._opened)))
+
+    # Searching: a place is the number of a row when all folds are open
+
+    @property
+    def _searched(self) -> tuple[TextRow, ...]:
+        if self._whole is None:
+            folds = {row.fold for row in self._rows(self._opened) if row.fold is not None}
+            self._whole = tuple(self._rows(frozenset(folds)))
+        return self._whole
+
+    def items_to_search(self) -> int:
+        """Return how many rows there are when all folds are open."""
+        return len(self._searched)
+
+    def scan(self, needle: Needle, start: int) -> Scan:
+        """Go through all rows, also those that are folded away."""
+        for place, row in enumerate(self._searched[start:], start=start):
+            yield place if needle.within(row.content.plain) else None
+
+    def place_here(self) -> int:
+        """Return the number of the row under the cursor."""
+        key = self.cursor_key
+        return next((place for place, row in enumerate(self._searched) if row.key == key), 0)
+
+    def go_to_place(self, place: int) -> None:
+        """Go to a row; the fold it is in is opened, until the next match outside of it."""
+        row = self._searched[place]
+        if self._opened_to is not None and self._opened_to != row.inside:
+            if self._opened_to in self._opened:
+                self._toggle(self._opened_to)
+            self._opened_to = None
+        if row.inside is not None and row.inside not in self._opened:
+            self._toggle(row.inside)
+            self._opened_to = row.inside
+        self.select(row.key)
 
     def on_resize(self) -> None:
         """Wrap the text to the new width."""
-        self.set_rows(tuple(self._rows()))
+        self.set_rows(tuple(self._rows(self._opened)))
 
     def _lay_out(self, shown: object) -> None:
         if shown == self._shown:
             return
         self._shown = shown
-        self.set_rows(tuple(self._rows()))
+        self.set_rows(tuple(self._rows(self._opened)))
 
-    def _rows(self) -> Iterator[TextRow]:
+    def set_rows(self, rows: Sequence[TextRow]) -> None:
+        """Show other rows; cursor and scroll stay on rows whose keys are still there."""
+        self._whole = None
+        super().set_rows(rows)
+
+    def _rows(self, opened: frozenset[str]) -> Iterator[TextRow]:
         width = self.size.width - GUTTER if self.size.width > GUTTER else UNKNOWN_WIDTH
         if self._problem is not None:
-            yield from problem_rows(self._problem, self._opened, self._output, width)
+            yield from problem_rows(self._problem, opened, self._output, width)
         elif (error := self.error) is not None:
             step = self._step
             if step is None and self._run is not None:
                 step = self._run.failed_step
-            yield from error_rows(error, step, self._attempts, self._opened, width)
+            yield from error_rows(error, step, self._attempts, opened, width)
 
     def _empty_text(self) -> str:
         if self._run is None:

@@ -3,50 +3,40 @@
 Text from data goes straight into segments; no markup parser sees it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color
-from textual.strip import Strip
 
-from flux_tui.model.captions import (
-    COMMIT_MARK,
-    NOT_STARTED,
-    caption,
-    elapsed_text,
-    glyph,
-    remark,
-    shown_status,
-    tries_text,
-)
-from flux_tui.model.layout import Box, Edges, Layout, Mode
+from flux_tui.model.captions import face, glyph, shown_status
+from flux_tui.model.crumbs import BACK, FORWARD
+from flux_tui.model.layout import Box, Layout, Mode
 from flux_tui.model.run import StepView
-from flux_tui.model.text import fit, status_word
-
-Styles = Callable[[str], Style]
+from flux_tui.model.text import fit
+from flux_tui.widgets.graph_list import Columns, list_row
+from flux_tui.widgets.graph_styles import BOLD, LOUD, QUIET, Styles
 
 LIGHT, HEAVY = "╭─╮│╰╯", "┏━┓┃┗┛"
 PLAIN_LIGHT, PLAIN_HEAVY = "+-+|++", "#=####"
-PLAIN = str.maketrans("─│╭╮╰╯┬┴├┤┼▶…▸", "-|+++++++++>~>")
-LOUD = frozenset({"failed", "running", "waiting", "interrupted", "suspended", "paused"})
-QUIET = frozenset({"pending", "skipped", "cancelled"})
-BORDER_BLEND = 0.45
-WORD_CELLS = 11
-TIME_CELLS = 9
-TRIES_CELLS = 5
-COMMIT_CELLS = 8
+PLAIN: Final = str.maketrans(f"─│╭╮╰╯┬┴├┤┼▶…▸◆●⏸↩·↑↓━┃{BACK}{FORWARD}", "-|+++++++++>~>+*=<.^v=#<>")
+BREAKPOINT, STOP, COMPENSATES = "●", "⏸", "↩"
 
 
 class Scene(Struct, kw_only=True):
-    """Everything that decides what a graph looks like at one moment. ``now`` is in milliseconds."""
+    """Everything that decides what a graph looks like at one moment. ``now`` is in milliseconds.
+
+    ``stops`` are the steps that a paused run stands before.
+    """
 
     layout: Layout
     steps: Mapping[str, StepView]
     selected: str | None = None
     focused: bool = False
+    breakpoints: frozenset[str] = frozenset()
+    stops: frozenset[str] = frozenset()
     ascii: bool = False
     now: float = 0.0
 
@@ -54,24 +44,11 @@ class Scene(Struct, kw_only=True):
         """Return the status to draw for a step."""
         return shown_status(self.steps.get(name))
 
-
-def edge_style(edges: Edges, status: Callable[[str], str]) -> str:
-    """Return the style of a line: ``edge-taken`` where a run went, ``edge-skipped`` where it did not."""
-    sources = {status(name) for name in edges.sources}
-    targets = {status(name) for name in edges.targets}
-    if sources & {"completed", "compensated"} and targets - NOT_STARTED:
-        return "edge-taken"
-    if sources == {"skipped"} or targets == {"skipped"}:
-        return "edge-skipped"
-    return "edge"
-
-
-def toward_background(style: Style) -> Style:
-    """Return a colour as a border has it: nearer to the background, so that the text stands out."""
-    if style.color is None or style.bgcolor is None:
-        return style
-    front, back = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
-    return style + Style(color=front.blend(back, BORDER_BLEND).rich_color)
+    def mark(self, name: str) -> str:
+        """Return the sign of a breakpoint, or of a run that stands before the step; empty without either."""
+        if name in self.stops:
+            return STOP
+        return BREAKPOINT if name in self.breakpoints else ""
 
 
 class Canvas:
@@ -87,18 +64,23 @@ class Canvas:
             for stroke in strokes:
                 for edge in stroke.edges:
                     self.rows_of_edge.setdefault(edge, set()).add(row)
+        self._columns = Columns.of(layout) if layout.mode is Mode.LIST else Columns()
 
     def row(
         self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, window: tuple[int, int]
     ) -> list[Segment]:
         """Return the segments of one row, from its beginning to the end of the visible ``(start, width)``."""
         if scene.layout.mode is Mode.LIST:
-            row = _list_row(scene, self._boxes[y][0], styles, window[1])
+            box = self._boxes[y][0]
+            title = list(_title(scene, box, self._columns.name(window[1]), styles))
+            row = list_row(scene, box, title, styles, columns=self._columns, width=window[1])
         else:
             row = self._graph_row(scene, y, edge_styles, styles, window)
-        if scene.ascii:
-            return [Segment(segment.text.translate(PLAIN), segment.style) for segment in row]
-        return row
+        return plain(row) if scene.ascii else row
+
+    def cuts(self, y: int, x: int) -> bool:
+        """Whether the edge of the view before column ``x`` goes through the text of a step on a row."""
+        return any(box.row == y and box.x < x < box.x + box.width for box in self._boxes[y])
 
     def _graph_row(
         self, scene: Scene, y: int, edge_styles: list[str], styles: Styles, window: tuple[int, int]
@@ -119,18 +101,9 @@ class Canvas:
         return list(_side_by_side(pieces, styles("blank")))
 
 
-def with_hints(strip: Strip, layout: Layout, start: int, style: Style, *, ascii: bool) -> Strip:  # noqa: A002
-    """Say at the ends of a visible line how many steps lie beyond it; it begins at column ``start``."""
-    width = strip.cell_length
-    left = sum(box.x < start for box in layout.boxes)
-    right = sum(box.x + box.width > start + width for box in layout.boxes)
-    arrows = "<>" if ascii else "◂▸"
-    before = f" {arrows[0]} {left} more " if left else ""
-    after = f" {right} more {arrows[1]} " if right else ""
-    if len(before) + len(after) > width:
-        return strip
-    middle = strip.crop(len(before), width - len(after))
-    return Strip([Segment(before, style), *middle, Segment(after, style)], width)
+def plain(row: list[Segment]) -> list[Segment]:
+    """Return segments with the characters of ASCII in the place of those that draw."""
+    return [Segment(segment.text.translate(PLAIN), segment.style) for segment in row]
 
 
 def _side_by_side(pieces: list[tuple[int, list[Segment]]], blank: Style) -> Iterator[Segment]:
@@ -147,25 +120,58 @@ def _box_row(scene: Scene, box: Box, line: int, styles: Styles) -> Iterator[Segm
     border = styles(_border_name(status, selected=selected, focused=scene.focused))
     looks = (PLAIN_LIGHT, PLAIN_HEAVY) if scene.ascii else (LIGHT, HEAVY)
     left_top, level, right_top, upright, left_bottom, right_bottom = tuple(looks[selected])
+    name = status if status in LOUD else "caption-quiet" if status in QUIET else "caption"
     if line == 0:
-        yield Segment(left_top + level * (box.width - 2) + right_top, border)
-        return
-    if line == box.height - 1:
-        yield Segment(left_bottom + level * (box.width - 2) + right_bottom, border)
+        yield Segment(left_top, border)
+        yield from _upper_edge(scene, box, level, styles, border)
+        yield Segment(right_top, border)
         return
     room = box.width - 4
+    said = face(scene.steps.get(box.name), box.node, room, scene.now, ascii=scene.ascii)
+    if line == box.height - 1:
+        yield Segment(left_bottom, border)
+        if said.note:
+            yield Segment(f" {said.note} ", styles(name))
+        used = cell_len(said.note) + 2 if said.note else 0
+        yield Segment(level * (box.width - 2 - used) + right_bottom, border)
+        return
     blank = styles("blank")
     yield Segment(upright, border)
     yield Segment(" ", blank)
     if line == 1:
         yield from _title(scene, box, room, styles)
     else:
-        text = caption(scene.steps.get(box.name), box.node, room, scene.now, ascii=scene.ascii)
-        indent = "  " if cell_len(text) + 2 <= room else ""
-        name = status if status in LOUD else "caption-quiet" if status in QUIET else "caption"
-        yield Segment(fit(indent + text, room), styles(name))
+        indent = "  " if cell_len(said.caption) + 2 <= room else ""
+        step = scene.steps.get(box.name)
+        lost = step is not None and step.compensation == "failed"
+        yield Segment(fit(indent + said.caption, room), styles("failed" if lost else name))
     yield Segment(" ", blank)
     yield Segment(upright, border)
+
+
+def _upper_edge(scene: Scene, box: Box, level: str, styles: Styles, border: Style) -> Iterator[Segment]:
+    """Yield the upper edge between its corners: a breakpoint or where a run stands, and a compensation."""
+    room = box.width - 2
+    mark = scene.mark(box.name)
+    if mark == STOP:
+        style = styles("selected-suspended")
+        words = " paused before " if room > len(" paused before ") + 1 else " paused "
+        sign = (
+            Segment(BREAKPOINT, styles("breakpoint"))
+            if box.name in scene.breakpoints
+            else Segment(STOP, style)
+        )
+        yield sign
+        yield Segment(words, style)
+        room -= 1 + len(words)
+    elif mark:
+        yield Segment(mark, styles("breakpoint"))
+        room -= 1
+    undoes = box.node.compensates and scene.status(box.name) not in ("compensated", "compensating")
+    yield Segment(level * (room - 2 * undoes), border)
+    if undoes:
+        yield Segment(COMPENSATES, styles("caption"))
+        yield Segment(level, border)
 
 
 def _border_name(status: str, *, selected: bool, focused: bool) -> str:
@@ -181,36 +187,18 @@ def _title(scene: Scene, box: Box, room: int, styles: Styles) -> Iterator[Segmen
     yield Segment(" ", styles("blank"))
     label = styles(name)
     if scene.selected == box.name or status in LOUD:
-        label += Style(bold=True)
+        label += BOLD
     yield Segment(fit(box.label, room - 2), label)
 
 
 def _compact_row(scene: Scene, box: Box, _line: int, styles: Styles) -> Iterator[Segment]:
+    """Yield a step on one line; a mark takes the place of the bracket in front of a selected step."""
     selected = scene.selected == box.name
     edge = styles("selected" if scene.focused else f"selected-{scene.status(box.name)}")
-    yield Segment("[" if selected else " ", edge if selected else styles("blank"))
+    blank, mark = styles("blank"), scene.mark(box.name)
+    if mark:
+        yield Segment(mark, styles("selected-suspended" if mark == STOP else "breakpoint"))
+    else:
+        yield Segment("[" if selected else " ", edge if selected else blank)
     yield from _title(scene, box, box.width - 2, styles)
-    yield Segment("]" if selected else " ", edge if selected else styles("blank"))
-
-
-def _list_row(scene: Scene, box: Box, styles: Styles, width: int) -> list[Segment]:
-    """Return a row of the list; what went wrong or why a step was skipped takes the room that is left."""
-    step, status = scene.steps.get(box.name), scene.status(box.name)
-    quiet = styles("caption-quiet" if status in QUIET else "caption")
-    marker = "▸ " if scene.selected == box.name else "  "
-    row = [Segment(marker, styles("selected"))]
-    if any(other.bracket for other in scene.layout.boxes):
-        row.append(Segment(f"{box.bracket or ' '} ", styles("edge")))
-    row += _title(scene, box, scene.layout.width + 2, styles)
-    time = "" if step is None else elapsed_text(step, scene.now)
-    tries = "" if step is None else tries_text(step)
-    row.append(Segment("  " + fit(status_word(status), WORD_CELLS), styles(status)))
-    row.append(Segment(f"{time:>{TIME_CELLS}}  {fit(tries, TRIES_CELLS)}", quiet))
-    if any(other.node.commit for other in scene.layout.boxes):
-        commit = f"{COMMIT_MARK[scene.ascii]} commit" if box.node.commit else ""
-        row.append(Segment(" " + fit(commit, COMMIT_CELLS), quiet))
-    room = width - sum(segment.cell_length for segment in row) - 2
-    note = remark(step)
-    if note and room > 0:
-        row.append(Segment("  " + fit(note, room), styles("failed" if status == "failed" else "caption")))
-    return row
+    yield Segment("]" if selected else " ", edge if selected else blank)

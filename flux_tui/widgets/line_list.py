@@ -9,33 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
-from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from flux_tui.model.text import printable
+from flux_tui.widgets.drawn_rows import GUTTER, DrawnRows
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.style import Style
 
-Row = Content | Text | list[Segment]
-
-CURSOR_BAR = "▌"
-GUTTER = 2
-CACHED_ROWS = 512
-WHEEL_ROWS = 3
+__all__ = ["GUTTER", "LineList"]
 
 
-class LineList(ScrollView, can_focus=True):
-    """A virtual list: a subclass says how many rows there are, what each looks like and what its key is.
+class LineList(DrawnRows, can_focus=True):
+    """A virtual list of rows with a cursor.
 
     Call ``rows_changed`` after the model changed. With ``follow`` set the list sticks to its end until
     an upward move; then it counts what arrived below as ``+12 new``. ``empty`` is shown instead of no
@@ -57,18 +45,24 @@ class LineList(ScrollView, can_focus=True):
     LineList:focus > .line-list--bar { color: $accent; }
     LineList > .line-list--empty { color: $text-muted; }
     LineList > .line-list--badge { background: $accent; color: $text; text-style: bold; }
+    LineList > .line-list--match { background: $warning 22%; text-style: underline; }
+    LineList > .line-list--match-here { background: $background; color: $warning; text-style: bold; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "line-list--cursor",
         "line-list--bar",
         "line-list--empty",
         "line-list--badge",
+        "line-list--match",
+        "line-list--match-here",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "cursor_up", "Up", id="list.up", show=False),
         Binding("down,j", "cursor_down", "Down", id="list.down", show=False),
-        Binding("pageup", "page_up", "Page up", id="list.page-up", show=False),
-        Binding("pagedown", "page_down", "Page down", id="list.page-down", show=False),
+        Binding("pageup,ctrl+b", "page_up", "Page up", id="list.page-up", show=False),
+        Binding("pagedown,ctrl+f", "page_down", "Page down", id="list.page-down", show=False),
+        Binding("ctrl+u", "half_page_up", "Half a page up", id="list.half-page-up", show=False),
+        Binding("ctrl+d", "half_page_down", "Half a page down", id="list.half-page-down", show=False),
         Binding("home,g", "first", "First", id="list.first", show=False),
         Binding("end,G", "last", "Last", id="list.last", show=False),
         Binding("enter", "choose", "Open", id="list.choose", show=False),
@@ -101,9 +95,6 @@ class LineList(ScrollView, can_focus=True):
             """The list that sent this."""
             return self.line_list
 
-    cursor: reactive[int] = reactive(0, repaint=False)
-    following: reactive[bool] = reactive(default=False, repaint=False)
-
     def __init__(
         self,
         *,
@@ -122,36 +113,7 @@ class LineList(ScrollView, can_focus=True):
         self._seen = 0
         self._unseen_above = 0
         self._arranging = False
-        self._strips: LRUCache[tuple[Hashable, ...], Strip] = LRUCache(CACHED_ROWS)
         self.set_reactive(LineList.following, follow)
-
-    def row_count(self) -> int:
-        """Return how many rows there are."""
-        raise NotImplementedError
-
-    def render_row(self, index: int, width: int) -> Row:
-        """Return one row, one line high; what is wider than ``width`` cells is cut with ``…``."""
-        raise NotImplementedError
-
-    def row_key(self, index: int) -> Hashable:
-        """Return what identifies the row wherever it moves."""
-        raise NotImplementedError
-
-    def index_of(self, key: Hashable, near: int) -> int | None:
-        """Return where the row with this key is now, or ``None``. ``near`` is where it is likely to be."""
-        count = self._count
-        if not count:
-            return None
-        near = max(0, min(near, count - 1))
-        for distance in range(count):
-            below, above = near + distance, near - distance
-            if below < count and self.row_key(below) == key:
-                return below
-            if distance and above >= 0 and self.row_key(above) == key:
-                return above
-            if below >= count and above < 0:
-                break
-        return None
 
     @property
     def cursor_key(self) -> Hashable | None:
@@ -183,6 +145,7 @@ class LineList(ScrollView, can_focus=True):
             self.scroll_to(y=self._count, animate=False, force=True)
         self._remember_top()
         self.refresh()
+        self._searched_rows_changed()
 
     def rows_replaced(self) -> None:
         """Read another model from its top: no row of the old one is looked for."""
@@ -254,6 +217,18 @@ class LineList(ScrollView, can_focus=True):
         if self.follow and index == self._count - 1:
             self.resume_follow()
 
+    def way_back(self) -> Callable[[], None]:
+        """Return what brings the cursor back to the row it is on, or back to following the end."""
+        key, following = self._cursor_key, self.following
+
+        def back() -> None:
+            if following:
+                self.resume_follow()
+            elif key is not None:
+                self.select(key)
+
+        return back
+
     def resume_follow(self) -> None:
         """Stick to the end again."""
         self.following = True
@@ -311,11 +286,6 @@ class LineList(ScrollView, can_focus=True):
             self.scroll_to_row(self.cursor)
         self._remember_top()
 
-    def notify_style_update(self) -> None:
-        """Forget what was drawn in the old colours."""
-        super().notify_style_update()
-        self._strips.clear()
-
     def action_cursor_up(self) -> None:
         """Go one row up."""
         self.move_to(self.cursor - 1)
@@ -331,6 +301,14 @@ class LineList(ScrollView, can_focus=True):
     def action_page_down(self) -> None:
         """Go one page down."""
         self.move_to(self.cursor + max(1, self.size.height - 1))
+
+    def action_half_page_up(self) -> None:
+        """Go half a page up."""
+        self.move_to(self.cursor - max(1, self.size.height // 2))
+
+    def action_half_page_down(self) -> None:
+        """Go half a page down."""
+        self.move_to(self.cursor + max(1, self.size.height // 2))
 
     def action_first(self) -> None:
         """Go to the first row."""
@@ -366,47 +344,3 @@ class LineList(ScrollView, can_focus=True):
         if y == 0 and self._unseen_above:
             return self._with_badge(strip, f" ↑ {self._unseen_above} new ", width)
         return strip
-
-    def _row_strip(self, index: int, width: int) -> Strip:
-        base = self.get_visual_style()
-        if index >= self._count:
-            return Strip.blank(width, base.rich_style)
-        at_cursor = index == self.cursor
-        cache_key = (index, width, at_cursor, self.has_focus)
-        strip = self._strips.get(cache_key)
-        if strip is None:
-            if at_cursor:
-                bar_style = self.get_visual_style("line-list--cursor", "line-list--bar")
-                base = self.get_visual_style("line-list--cursor")
-                bar = Segment(CURSOR_BAR, bar_style.rich_style)
-            else:
-                bar = Segment(" ", base.rich_style)
-            row = self._segments(self.render_row(index, width - GUTTER), width - GUTTER, base)
-            strip = Strip([bar, *row]).adjust_cell_length(width, base.rich_style).simplify()
-            self._strips[cache_key] = strip
-        return strip
-
-    def _segments(self, row: Row, width: int, base: Style) -> list[Segment]:
-        if isinstance(row, list):
-            return list(Strip(row).apply_style(base.rich_style).crop(0, max(0, width)))
-        content = Content.from_rich_text(row) if isinstance(row, Text) else row
-        if printable(content.plain) != content.plain:
-            content = Content(printable(content.plain))
-        content = content.truncate(max(0, width), ellipsis=True)
-        return [
-            Segment(text, (base + style).rich_style)
-            for text, style in content.render(base, end="", parse_style=self._get_style)
-        ]
-
-    def _empty_line(self, y: int, width: int) -> Strip:
-        text = self.empty() if callable(self.empty) else self.empty
-        style = self.get_visual_style("line-list--empty").rich_style
-        lines = ["", *(line.plain for line in Content(text).wrap(max(1, width - 4)))]
-        line = lines[y] if y < len(lines) else ""
-        return Strip([Segment("  " + line, style)]).adjust_cell_length(width, style)
-
-    def _with_badge(self, strip: Strip, text: str, width: int) -> Strip:
-        badge = Strip([Segment(text, self.get_visual_style("line-list--badge").rich_style)])
-        if badge.cell_length >= width:
-            return strip
-        return Strip.join([strip.crop(0, width - badge.cell_length), badge])

@@ -10,10 +10,13 @@ from textual.content import Content
 
 from flux_tui.model.folds import Folds
 from flux_tui.model.run import LogLine, RunView, StepView
-from flux_tui.model.text import fit, printable
+from flux_tui.model.search import Needle, Scan
+from flux_tui.model.text import cut, fit, printable
 from flux_tui.widgets import tones
-from flux_tui.widgets.line_list import GUTTER, LineList
+from flux_tui.widgets.drawn_rows import GUTTER
+from flux_tui.widgets.line_list import LineList
 
+OFFSET_CELLS = 11
 STEP_CELLS = 14
 LONGEST = 2000
 
@@ -34,9 +37,12 @@ class LogView(LineList):
     ``enter`` unfolds a line that is too long for the view.
     """
 
+    places_stay = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "toggle_all", "All steps", id="logs.all", show=False),
         Binding("enter,space", "choose", "Unfold", id="logs.unfold", show=False),
+        Binding("right,l", "fold(True)", "Unfold", id="logs.open", show=False),
+        Binding("left,h", "fold(False)", "Fold", id="logs.close", show=False),
     ]
 
     def __init__(
@@ -56,6 +62,7 @@ class LogView(LineList):
         self._subject: Hashable = None
         self._first_line: LogLine | None = None
         self._folds: Folds[str] = Folds()
+        self._opened: int | None = None
 
     def show(self, run: RunView | None, step: StepView | None, lines: Sequence[LogLine]) -> None:
         """Show the lines of a step; without a step, or after ``a``, those of the whole run."""
@@ -68,6 +75,8 @@ class LogView(LineList):
             self._subject = subject
             self._shown, self._read = [], 0
             self._folds.clear()
+            self._opened = None
+            self.search_anew()
         self._lines = lines
         wanted = subject[1]
         grown = [
@@ -107,7 +116,7 @@ class LogView(LineList):
 
     @property
     def _indent(self) -> int:
-        return 11 + 9 + (STEP_CELLS + 2 if self._several_steps else 0)
+        return OFFSET_CELLS + 9 + (STEP_CELLS + 2 if self._several_steps else 0)
 
     def _offset(self, line: LogLine) -> str:
         start = None if self._run is None else self._run.started_at
@@ -128,15 +137,93 @@ class LogView(LineList):
 
     def action_choose(self) -> None:
         """Show the whole of a line that was cut, or fold it again."""
-        if not self._shown:
-            return
-        item, _ = self._folds.locate(self.cursor)
+        if self._shown:
+            self._toggle(self._folds.locate(self.cursor)[0])
+
+    def action_fold(self, open: bool) -> None:  # noqa: A002, FBT001
+        """Show the whole of a line that was cut; or fold it again."""
+        if self._shown and self._folds.is_open(self._folds.locate(self.cursor)[0]) is not open:
+            self.action_choose()
+
+    def _toggle(self, item: int) -> None:
         room = max(self.size.width - GUTTER - self._indent, 20)
         pieces = Content(printable(self._lines[self._shown[item]].text[: LONGEST * 10])).fold(room)
         if len(pieces) > 1 or self._folds.is_open(item):
             self.move_to(self._folds.row(item))
             self._folds.toggle(item, [piece.plain for piece in pieces])
             self.rows_folded()
+
+    # Searching: a place is the number of a line, whichever are unfolded
+
+    def items_to_search(self) -> int:
+        """Return how many lines are shown."""
+        return len(self._shown)
+
+    def scan(self, needle: Needle, start: int) -> Scan:
+        """Go through the whole texts of the lines, and their steps where they are shown."""
+        item = start
+        while item < len(self._shown):
+            line = self._lines[self._shown[item]]
+            found = self._several_steps and needle.within((line.step or "")[:STEP_CELLS])
+            for here in needle.look(line.text):
+                found = found or here
+                if not here:
+                    yield None
+            if found:
+                yield item
+            item += 1
+
+    def searched_from(self, index: int) -> int:
+        """Return where the text begins, or the step before it."""
+        del index
+        return OFFSET_CELLS if self._several_steps else self._indent
+
+    def place_here(self) -> int:
+        """Return the number of the line under the cursor."""
+        return self._folds.locate(self.cursor)[0]
+
+    def go_to_place(self, place: int) -> None:
+        """Go to a line; it is unfolded where what was found has no room, until the next match."""
+        if self._opened is not None and self._folds.is_open(self._opened):
+            self._toggle(self._opened)
+        self._opened = None
+        row = self._folds.row(place)
+        self.move_to(row)
+        visible = cut(self.text_of_row(row), self.size.width - GUTTER - self.searched_from(row))
+        if self._needle is None or self._needle.within(visible):
+            return
+        if not self._folds.is_open(place):
+            self._toggle(place)
+            self._opened = place
+        self._go_to_piece(place)
+
+    def _go_to_piece(self, item: int) -> None:
+        first = self._folds.row(item) + 1
+        found = self._pieces_found(item)
+        if found:
+            self.move_to(first + min(found))
+
+    def _pieces_found(self, item: int) -> dict[int, list[tuple[int, int]]]:
+        """Return what stands out in the pieces of an unfolded line, also where it goes over their ends."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        pieces = self._folds.lines(item)
+        spans = [] if self._needle is None else self._needle.spans("".join(pieces))
+        begin = 0
+        for number, piece in enumerate(pieces):
+            end = begin + len(piece)
+            here = [(max(at, begin), min(to, end)) for at, to in spans if at < end and to > begin]
+            if here:
+                found[number] = [(at - begin, to - begin) for at, to in here]
+            begin = end
+        return found
+
+    def spans(self, text: str, index: int) -> list[tuple[int, int]]:
+        """Return what stands out in a row."""
+        item, part = self._folds.locate(index)
+        if part is None:
+            return super().spans(text, index)
+        found = self._pieces_found(item).get(index - self._folds.row(item) - 1, [])
+        return [(self._indent + at, self._indent + to) for at, to in found]
 
     def _empty_text(self) -> str:
         if self._run is None:

@@ -1,10 +1,13 @@
 """A framed part of the dashboard whose title is text, never markup."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.containers import Vertical
 from textual.content import Content
+from textual.reactive import reactive
 from textual.widget import Widget
+
+ZOOMED: Final = Content.assemble((" zoomed ", "reverse"), " ")
 
 
 class Pane(Vertical):
@@ -22,6 +25,8 @@ class Pane(Vertical):
     Pane:focus-within { border: round $border; border-title-color: $primary; }
     """
 
+    zoomed: reactive[bool] = reactive(default=False, repaint=False)
+
     def __init__(self, *children: Widget, title: str = "", id: str) -> None:  # noqa: A002
         super().__init__(*children, id=id)
         self.title = Content(title)
@@ -33,7 +38,11 @@ class Pane(Vertical):
     def show_title(self, title: Content) -> None:
         """Write ``title`` into the frame."""
         self.title = title
-        self.border_title = title
+        self.border_title = ZOOMED + title if self.zoomed else title
+
+    def watch_zoomed(self) -> None:
+        """Say that this is all there is room for."""
+        self.show_title(self.title)
 
     def show_subtitle(self, text: str) -> None:
         """Write ``text`` into the lower edge of the frame."""

@@ -11,12 +11,15 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input
 
+from flux_tui.model.marks import Marks
 from flux_tui.model.runs import RunsModel
 from flux_tui.model.text import age_text, cut, fit, printable, status_glyph, status_tone
 from flux_tui.widgets import tones
+from flux_tui.widgets.filter_line import FilterInput, FilterLine, Names
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.pane import Pane
 
+MARK = "▪"
 AGE_CELLS = 4
 ID_CELLS = 4
 ID_CELLS_WIDE = 6
@@ -24,12 +27,27 @@ WIDE = 36
 
 
 class RunList(LineList):
-    """A row for each run: glyph, workflow, the beginning of the id, age."""
+    """A row for each run: glyph, mark, workflow, the beginning of the id, age."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Mark", id="runs.mark", show=False),
+        Binding("shift+down", "mark_on(1)", "Mark downwards", id="runs.mark-down", show=False),
+        Binding("shift+up", "mark_on(-1)", "Mark upwards", id="runs.mark-up", show=False),
+        Binding("ctrl+a", "mark_all", "Mark all that are listed", id="runs.mark-all", show=False),
+    ]
+
+    class Marked(Message):
+        """Runs were marked, or are no longer; ``all_listed`` asks for those that were not read yet too."""
+
+        def __init__(self, *, all_listed: bool = False) -> None:
+            super().__init__()
+            self.all_listed = all_listed
 
     def __init__(
         self,
         model: RunsModel,
         *,
+        marks: Marks,
         now: Callable[[], float],
         empty: str | Callable[[], str],
         plain: bool = False,
@@ -38,6 +56,7 @@ class RunList(LineList):
         super().__init__(empty=empty, id=id)
         self.plain = plain
         self._model = model
+        self._marks = marks
         self._now = now
 
     def row_count(self) -> int:
@@ -45,8 +64,8 @@ class RunList(LineList):
         return len(self._model)
 
     def row_key(self, index: int) -> Hashable:
-        """Return the id of the run in a row."""
-        return self._model.row(index).id
+        """Return the id of the run in a row; ``""`` when the run has just been deleted."""
+        return self._model.row(index).id if index < len(self._model) else ""
 
     def index_of(self, key: Hashable, near: int) -> int | None:
         """Return the place of a run, wherever it was before."""
@@ -61,7 +80,9 @@ class RunList(LineList):
             self.select(selected)
 
     def render_row(self, index: int, width: int) -> Content:
-        """Draw one run."""
+        """Draw one run; nothing in the place of one that has just been deleted."""
+        if index >= len(self._model):
+            return Content("")
         row = self._model.row(index)
         tone = status_tone(row.status)
         age = age_text(self._now() - row.started_at)
@@ -69,7 +90,7 @@ class RunList(LineList):
         room = width - 2 - cells - 2 - AGE_CELLS
         return Content.assemble(
             (status_glyph(row.status, ascii=self.plain), tones.MUTED if tone == "muted" else f"${tone}"),
-            " ",
+            self._mark(row.id),
             fit(printable(row.workflow), room),
             " ",
             (cut(printable(row.id)[:cells], cells), tones.MUTED),
@@ -77,29 +98,41 @@ class RunList(LineList):
             (age.rjust(AGE_CELLS), tones.MUTED),
         )
 
+    def _mark(self, run_id: str) -> tuple[str, str]:
+        if run_id not in self._marks:
+            return " ", ""
+        return ("*" if self.plain else MARK), f"bold {tones.CARE}"
 
-class FilterInput(Input):
-    """The line to filter by; down and enter go to what it found."""
+    def action_mark(self) -> None:
+        """Mark the run under the cursor, or take its mark away."""
+        if self.cursor_key is not None:
+            self._marks.toggle(str(self.cursor_key))
+            self._show_marks()
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "to_the_runs", "To the runs", id="filter.down", show=False),
-    ]
+    def action_mark_on(self, by: int) -> None:
+        """Mark the run under the cursor and the next one, and go there."""
+        if self.cursor_key is not None:
+            self._marks.add([str(self.cursor_key)])
+            self.move_to(self.cursor + by)
+            self._marks.add([str(self.cursor_key)])
+            self._show_marks()
 
-    class Left(Message):
-        """The list below is wanted."""
+    def action_mark_all(self) -> None:
+        """Mark all runs that the filter lets through."""
+        self._marks.add(row.id for row in self._model.rows(0, len(self._model)))
+        self._show_marks(all_listed=True)
 
-    def action_to_the_runs(self) -> None:
-        """Leave the filter as it is and go to the list."""
-        self.post_message(self.Left())
+    def _show_marks(self, *, all_listed: bool = False) -> None:
+        self.rows_changed()
+        self.post_message(self.Marked(all_listed=all_listed))
 
 
 class RunsPane(Pane):
     """The list of runs, with a line above it to filter by."""
 
     DEFAULT_CSS = """
-    RunsPane > FilterInput { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    RunsPane > FilterInput:focus { border: none; }
-    RunsPane.-filtering > FilterInput { display: block; }
+    RunsPane > FilterLine { display: none; }
+    RunsPane.-filtering > FilterLine { display: block; }
     """
     filtering: reactive[bool] = reactive(default=False, toggle_class="-filtering")
 
@@ -113,20 +146,28 @@ class RunsPane(Pane):
     class Entered(Message):
         """The user went to what the filter found."""
 
-    def __init__(self, runs: RunList, *, id: str) -> None:  # noqa: A002
+    def __init__(self, runs: RunList, *, workflows: Names = tuple, id: str) -> None:  # noqa: A002
         super().__init__(title="Runs", id=id)
         self.runs = runs
-        self._input = FilterInput(placeholder="text  status:failed  !text", compact=True)
+        self._line = FilterLine(workflows)
+        self._input = self._line.input
 
     def compose(self) -> ComposeResult:
         """Yield the line to filter by and the list."""
-        yield self._input
+        yield self._line
         yield self.runs
 
     def start_filter(self) -> None:
         """Show the filter line and give it the focus."""
         self.filtering = True
         self._input.focus()
+
+    def filter_by(self, text: str) -> None:
+        """Show the runs that match a text, and go to them."""
+        self.filtering = True
+        self._input.value = text
+        self._input.recent.remember(text)
+        self.runs.focus()
 
     def end_filter(self) -> None:
         """Show all runs again."""
@@ -143,5 +184,6 @@ class RunsPane(Pane):
     @on(FilterInput.Left)
     def _enter(self, message: Message) -> None:
         message.stop()
+        self._input.recent.remember(self._input.value)
         self.runs.focus()
         self.post_message(self.Entered())

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
+from flux_tui.model.breakpoints import code_changed
 from flux_tui.model.run import NodeSpec, RunView, StepView
 from flux_tui.model.source import short_path, source_lines
 from flux_tui.model.text import printable
@@ -55,9 +56,7 @@ class SourceView(TextRows):
     @property
     def changed(self) -> bool:
         """Whether the code is another one than the step ran with."""
-        ran = self._step.fingerprint if self._step is not None else ""
-        now = self._node.fingerprint if self._node is not None else ""
-        return bool(ran and now and ran != now)
+        return self._step is not None and code_changed(self._step, self._node)
 
     @property
     def _place(self) -> tuple[str, int, int] | None:

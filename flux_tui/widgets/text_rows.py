@@ -9,12 +9,16 @@ from flux_tui.widgets.line_list import LineList
 
 
 class TextRow(Struct, frozen=True, kw_only=True):
-    """A row. ``fold`` names what opens or closes when the row is opened; ``place`` is a file and line."""
+    """A row. ``fold`` names what opens or closes when the row is opened; ``place`` is a file and line.
+
+    ``inside`` is the fold that a row is in.
+    """
 
     key: Hashable
     content: Content
     fold: str | None = None
     place: tuple[str, int] | None = None
+    inside: str | None = None
 
 
 class TextRows(LineList):

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-MUTED: Final = "$foreground 58%"
-FAINT: Final = "$foreground 36%"
+MUTED: Final = "$text-muted"
+FAINT: Final = "$text-disabled"
 KEY: Final = "$text-primary"
 TEXT: Final = "$text-success"
 NUMBER: Final = "$text-warning"

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -26,6 +27,14 @@ class Welcome(VerticalScroll):
     DEFAULT_CSS = """
     Welcome { background: $surface; padding: 0 2; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("ctrl+u,ctrl+b", "page_up", "Page up", show=False),
+        Binding("ctrl+d,ctrl+f", "page_down", "Page down", show=False),
+        Binding("g", "scroll_home", "First", show=False),
+        Binding("G", "scroll_end", "Last", show=False),
+    ]
     copy_text: ClassVar[str] = FIRST_WORKFLOW
 
     def __init__(self, folder: str, *, id: str) -> None:  # noqa: A002

@@ -1,7 +1,9 @@
 """The workflows of the project by module, with what is wrong with the modules that do not load."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from flux_tui.model.definitions import TreeRow
@@ -14,6 +16,11 @@ INDENT = 2
 
 class WorkflowList(LineList):
     """A tree of two levels. Enter on a module folds it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,l", "unfold", "Open the module", id="workflows.open", show=False),
+        Binding("left,h", "fold", "To the module, or close it", id="workflows.close", show=False),
+    ]
 
     def __init__(self, *, empty: str | Callable[[], str], plain: bool = False, id: str) -> None:  # noqa: A002
         super().__init__(empty=empty, id=id)
@@ -34,6 +41,24 @@ class WorkflowList(LineList):
         """Hide the workflows of a module, or show them again."""
         self._folded ^= {module}
         self._arrange()
+
+    def action_unfold(self) -> None:
+        """Show the workflows of the module under the cursor."""
+        row = self.row(self.cursor_key)
+        if row is not None and row.workflow is None and row.module.path in self._folded:
+            self.fold(row.module.path)
+
+    def action_fold(self) -> None:
+        """Hide the workflows of the module under the cursor; from a workflow, go to its module."""
+        row = self.row(self.cursor_key)
+        if row is None:
+            return
+        own = (each.key for each in self._rows if each.module is row.module and each.workflow is None)
+        module = next(own, None)
+        if row.workflow is None and row.module.path not in self._folded:
+            self.fold(row.module.path)
+        elif row.workflow is not None and module is not None:
+            self.select(module)
 
     def _arrange(self) -> None:
         self._rows = tuple(

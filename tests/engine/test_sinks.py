@@ -458,3 +458,38 @@ def test_all_sinks_are_sinks():
     """The protocol fits every sink that ships."""
     sinks: list[FluxTraceSink] = [MultiTraceSink(), LoggingTraceSink(), CallbackTraceSink(print), Recorder()]
     assert all(callable(each.emit) for each in sinks)
+
+
+def test_several_events_at_once_are_the_lines_that_they_are_one_by_one(tmp_path):
+    """Also with one among them that cannot be written, which is told and costs the others nothing."""
+    together, singly = JsonFileTraceSink(tmp_path / "together"), JsonFileTraceSink(tmp_path / "singly")
+    events = [TraceEvent(type="step:start", timestamp=number, step_name="é\ud800") for number in range(3)]
+    together.emit_all(events)
+    for event in events:
+        singly.emit(event)
+    with pytest.raises(StorageError, match="cannot be written"):
+        together.emit_all([events[0], TraceEvent(type="bad", timestamp=1, meta=object()), events[1]])
+    for event in events[:2]:
+        singly.emit(event)
+    assert (tmp_path / "together").read_bytes() == (tmp_path / "singly").read_bytes()
+
+
+def test_a_sink_with_an_emit_of_its_own_is_given_each_event(tmp_path):
+    """Whoever overrides emit sees all that happens."""
+    seen = []
+
+    class Watching(JsonFileTraceSink):
+        def emit(self, event):
+            seen.append(event.type)
+            super().emit(event)
+
+    Watching(tmp_path / "trace").emit_all([TraceEvent(type=kind, timestamp=1) for kind in ("a", "b")])
+    assert seen == ["a", "b"]
+
+
+def test_lines_written_together_respect_the_limit_of_a_file(tmp_path):
+    """Each may be the one that a new file begins with."""
+    sink = JsonFileTraceSink(tmp_path / "trace", max_bytes=100)
+    sink.emit_all([TraceEvent(type="x" * 30, timestamp=number) for number in range(3)])
+    assert (tmp_path / "trace").stat().st_size <= 100
+    assert (tmp_path / "trace.1").stat().st_size <= 100

@@ -231,6 +231,11 @@ def test_runs_are_listed_newest_first_and_filtered(shop):
     assert "good" not in failed
     assert json.loads(flux(shop, "runs", "list", "--workflow", "none", "--json").stdout) == []
     assert len(json.loads(flux(shop, "runs", "list", "--limit", "1", "--json").stdout)) == 1
+    recent = flux(shop, "runs", "list", "--filter", "!status:completed since:1h took:<1h", "--json").stdout
+    assert [run["id"] for run in json.loads(recent)] == ["bad"]
+    wrong = flux(shop, "runs", "list", "--filter", "since:10x")
+    assert wrong.returncode == 2
+    assert "expected 10m, 2h, today" in wrong.stderr
 
 
 def test_looking_makes_no_store(shop):
@@ -255,6 +260,32 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(shop):
     assert "abc-1" in several.stderr
     assert "abd-2" in several.stderr
     assert flux(shop, "runs", "show", "zzz").returncode == 2
+
+
+def test_secrets_are_shown_and_exported_on_purpose_only(shop):
+    """A run is exported to one file, which is not replaced by accident and opens as a trace."""
+    (shop / "login.py").write_text(
+        "from flux_engine import create_workflow\n"
+        "flow = create_workflow('login').step('in', lambda ctx: ctx.data.update(api_token='t0k3n'))\n",
+        encoding="utf-8",
+    )
+    assert flux(shop, "run", "login.py", "--run-id", "in-1").returncode == 0
+    assert "t0k3n" not in flux(shop, "runs", "show", "in-1").stdout
+    assert "t0k3n" not in flux(shop, "runs", "show", "in-1", "--json").stdout
+    assert "t0k3n" in flux(shop, "runs", "show", "in-1", "--reveal").stdout
+    done = flux(shop, "export", "in-1", "-o", "in.flux")
+    assert done.returncode == 0
+    assert "secrets masked in 3 places" in done.stderr
+    events = [json.loads(line) for line in (shop / "in.flux").read_text(encoding="utf-8").splitlines()]
+    assert [event["type"] for event in events][:2] == ["flux:export", "workflow:start"]
+    assert "t0k3n" not in (shop / "in.flux").read_text(encoding="utf-8")
+    again = flux(shop, "export", "in-1", "-o", "in.flux")
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert "t0k3n" in flux(shop, "export", "in-1", "--reveal", "-o", "-").stdout
+    assert flux(shop, "dev", "shop.txt").returncode == 2
+    (shop / "notes.txt").write_text("no trace\n", encoding="utf-8")
+    assert "neither a Python module nor a trace" in flux(shop, "dev", "notes.txt").stderr
 
 
 def test_retry_finds_the_workflow_in_the_project(shop):

@@ -1,19 +1,21 @@
 """A desk without files and processes, for tests of the screen: what it has is put there by the test."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
 from flux_engine.execution import RetryPlan
+from flux_engine.replay_report import ReplayReport
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.desk import Change, Desk
+from flux_tui.desk import Desk
 from flux_tui.feed.trace import TraceNews
 from flux_tui.model.run import RunView
 from flux_tui.model.tally import Tally, count, tally
-from flux_tui.news import DeskState
-from flux_tui.runner.messages import ModuleInfo, Problem, WorkflowInfo
+from flux_tui.news import Change, DeskState
+from flux_tui.runner.messages import Deleted, ModuleInfo, Problem, WorkflowInfo
 from flux_tui.settings import Settings
+from flux_tui.verbs import AnyRun
 
 NOW = 1_767_225_600.0
 """The time on the desk's clock, in seconds."""
@@ -43,6 +45,7 @@ class FakeDesk(Desk):
         super().__init__(settings, [], clock=lambda: NOW, **options)
         self.asked: list[tuple[Any, ...]] = []
         self.plan: RetryPlan | None = None
+        self.replays: dict[str, Awaitable[ReplayReport]] = {}
         self._tallies: dict[str, Tally] = {}
         self._unread.clear()
 
@@ -55,10 +58,6 @@ class FakeDesk(Desk):
     def look_at(self, run_id: str) -> None:
         """Say that the run is there."""
         self.tell(Change(runs=frozenset({run_id})))
-
-    def tell(self, change: Change) -> None:
-        """Tell a change."""
-        self._tell(change)
 
     def load(self, *modules: ModuleInfo) -> None:
         """Load modules, as a ready runner."""
@@ -80,13 +79,32 @@ class FakeDesk(Desk):
         self.asked.append(("run", workflow, input))
         return "run-new"
 
-    async def preview(self, run: RunView, step: str, *, scope: str = "downstream") -> RetryPlan:
+    async def preview(self, run: AnyRun, step: str, *, scope: str = "downstream") -> RetryPlan:
         """Return the plan of the test, or one that repeats nothing."""
         return self.plan or RetryPlan(run_id=run.id, step=step, scope=scope, runs_again=(step,), kept=())
 
-    async def retry(self, run: RunView, step: str, **options: Any) -> str:
+    async def fork(self, run: RunView, step: str, *, data: dict[str, Any] | None = None) -> str:
+        """Remember it."""
+        self.asked.append(("fork", run.id, step, data))
+        return "run-new"
+
+    async def replay(self, run: RunView) -> ReplayReport:
+        """Return what the test has for it."""
+        return await self.replays[run.id]
+
+    async def delete(self, run_ids: Sequence[str]) -> Deleted:
+        """Remember it."""
+        self.asked.append(("delete", *run_ids))
+        return Deleted(request=1, deleted=list(run_ids))
+
+    async def retry(self, run: AnyRun, step: str, **options: Any) -> str:
         """Remember it."""
         self.asked.append(("retry", run.id, step, options["scope"], options["data"]))
+        return run.id
+
+    async def resume(self, run: AnyRun, **options: Any) -> str:
+        """Remember it."""
+        self.asked.append(("resume", run.id, options.get("data"), options.get("stepping", False)))
         return run.id
 
     async def signal(self, run: RunView, name: str, payload: Any) -> str:
@@ -94,7 +112,7 @@ class FakeDesk(Desk):
         self.asked.append(("signal", run.id, name, payload))
         return run.id
 
-    async def cancel(self, run: RunView) -> str:
+    async def cancel(self, run: AnyRun) -> str:
         """Remember it."""
         self.asked.append(("cancel", run.id))
         return "running"

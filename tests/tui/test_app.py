@@ -27,7 +27,6 @@ from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.settings import Settings
 from flux_tui.widgets.details import TabBar
 from flux_tui.widgets.footer import FooterLine
-from flux_tui.widgets.runs import FilterInput
 
 PARCEL = described("parcel", "pick", "pack", "ship", commit="ship")
 LETTER = described("letter", "write", "send")
@@ -107,7 +106,7 @@ async def test_new_runs_never_move_the_selection() -> None:
         await pilot.press("j")
         await pilot.press("k")
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
+        screen.go_to_run("aaa")
         for number in range(30):
             desk.trace(started(f"new-{number}", LETTER, ago=1 - number / 100))
         await pilot.pause()
@@ -153,7 +152,7 @@ async def test_retry_asks_only_when_a_commit_would_be_repeated() -> None:
         start = started("aaa", PARCEL)
         desk.trace(start, *step_events(start, ["pick", "pack"], fails="pack"))
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
+        screen.go_to_run("aaa")
         await pilot.press("t")
         await until(lambda: desk.asked, "the retry")
         assert desk.asked.pop() == ("retry", "aaa", "pack", "downstream", None)
@@ -206,7 +205,7 @@ async def test_escape_backs_out_and_never_quits() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert len(desk.runs) == 2
-        assert not screen.query_one(FilterInput).display
+        assert not screen.runs_pane.filtering
         await pilot.press("4", "escape")
         assert screen.focused is screen.runs
         await pilot.press("escape", "escape")
@@ -286,8 +285,8 @@ async def test_text_that_looks_like_markup_is_shown_as_it_is() -> None:
         start = started("aaa", evil)
         desk.trace(start, *step_events(start, ["[bold]"], fails="[bold]"))
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
-        screen._show()
+        screen.go_to_run("aaa")
+        screen.show()
         await pilot.pause()
         assert screen.graph_pane.title.plain.startswith("[red]evil[/red]")
 
@@ -323,7 +322,7 @@ async def test_a_tab_that_is_hidden_comes_into_view_when_it_is_picked() -> None:
 async def test_a_click_on_the_footer_does_what_the_key_does() -> None:
     """The mouse is a second way to everything in the footer, and to the tabs."""
     async with Opened() as (_, pilot):
-        await pilot.click(TabBar, offset=(14, 0))
+        await pilot.click(TabBar, offset=(25, 0))
         await pilot.pause()
         assert screen_of(pilot).selection.tab == "logs"
         await pilot.click(FooterLine, offset=(2, 0))
@@ -362,7 +361,7 @@ async def test_only_the_clock_of_running_runs_ticks() -> None:
     """Nothing moves when nothing runs."""
     async with Opened() as (desk, pilot):
         screen = screen_of(pilot)
-        clock = screen._clock
+        clock = screen.clock
         assert clock is not None
         start = started("aaa", PARCEL)
         assert not clock._active.is_set()

@@ -11,9 +11,9 @@ import pytest
 from fake_desk import FakeDesk, completed, described, module, started, step_events
 from textual.pilot import Pilot
 
-from flux_tui import run_flows
 from flux_tui.app import FluxApp
 from flux_tui.desk import Desk
+from flux_tui.flows import asking
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Problem
 from flux_tui.screens.main import MainScreen
@@ -116,7 +116,7 @@ async def test_runs_read_at_the_start_are_not_new() -> None:
 
 async def test_a_request_that_takes_its_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing stays silent: the name of the workflow and what is waited for are on the screen."""
-    monkeypatch.setattr(run_flows, "PATIENCE", 0.01)
+    monkeypatch.setattr(asking, "PATIENCE", 0.01)
     async with opened() as (desk, pilot, _):
         go_on = asyncio.Event()
 

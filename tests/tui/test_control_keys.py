@@ -49,7 +49,7 @@ async def test_a_signal_is_sent_with_the_payload_that_was_typed() -> None:
     """The dialog names signal and step, and checks the payload as it is typed."""
     async with Opened() as (desk, pilot):
         waiting_run(desk)
-        screen_of(pilot)._go_to_run("aaa")
+        screen_of(pilot).go_to_run("aaa")
         await pilot.press("s")
         await until(lambda: isinstance(pilot.app.screen, SignalScreen), "the dialog")
         await pilot.pause()
@@ -82,7 +82,7 @@ async def test_a_commit_in_doubt_is_answered_without_typing() -> None:
         await pilot.pause()
         choices = pilot.app.screen.query_one("#choices", OptionList)
         assert choices.option_count == 3
-        assert "again: run it again" in str(choices.get_option_at_index(2).prompt)
+        assert "again  run it again" in str(choices.get_option_at_index(2).prompt)
         choices.highlighted = 2
         await pilot.press("enter")
         await until(lambda: desk.asked, "the verdict")
@@ -93,7 +93,7 @@ async def test_cancelling_asks_first() -> None:
     """No is the answer that the focus is on."""
     async with Opened() as (desk, pilot):
         waiting_run(desk)
-        screen_of(pilot)._go_to_run("aaa")
+        screen_of(pilot).go_to_run("aaa")
         await pilot.press("c")
         await until(lambda: isinstance(pilot.app.screen, ConfirmScreen), "the question")
         await pilot.press("enter")
@@ -111,7 +111,7 @@ async def test_a_running_run_is_paused_and_a_paused_one_resumed() -> None:
     async with Opened() as (desk, pilot):
         running_run(desk)
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
+        screen.go_to_run("aaa")
         await pilot.press("s")
         await pilot.pause()
         assert "the run is running and waits for no signal" in said(pilot)
@@ -138,7 +138,7 @@ async def test_an_ended_run_cannot_be_cancelled() -> None:
         desk.load(module("claim.py", CLAIM))
         start = started("aaa", CLAIM)
         desk.trace(start, *step_events(start, ["photos", "ask", "pay"]), completed(start))
-        screen_of(pilot)._go_to_run("aaa")
+        screen_of(pilot).go_to_run("aaa")
         await pilot.press("c")
         await pilot.pause()
         assert "the run has ended: it is completed" in said(pilot)
@@ -149,8 +149,8 @@ async def test_title_and_graph_say_what_is_waited_for() -> None:
     async with Opened() as (desk, pilot):
         waiting_run(desk)
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
-        screen._show()
+        screen.go_to_run("aaa")
+        screen.show()
         assert "suspended, waits for approval until" in screen.graph_pane.title.plain
         step = desk.view("aaa").step("ask")
         assert caption(step, NodeSpec(name="ask"), 30, 0.0) == "waits for approval"
@@ -192,7 +192,7 @@ async def test_a_narrow_footer_has_the_keys_that_apply() -> None:
     async with Opened(size=(80, 24)) as (desk, pilot):
         waiting_run(desk)
         screen = screen_of(pilot)
-        screen._go_to_run("aaa")
+        screen.go_to_run("aaa")
         await pilot.pause()
         shown = [hint.action for _, hint in placed(screen.footer.hints, 78)]
         assert "signal" in shown

@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from flux_engine.execution import Changes
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.tree import MISSING, Mark, Node, mark_of, search, text_chunks
+from flux_tui.model.tree import MISSING, Mark, Node, mark_of, text_chunks
 from flux_tui.widgets.data_view import DataView
 
 BEFORE: dict[str, Any] = {
@@ -110,29 +110,6 @@ async def test_secrets_stay_masked_until_asked_for() -> None:
         assert "tok_very_secret" not in "\n".join(app.lines)
 
 
-async def test_search_finds_deep_values_and_n_goes_round() -> None:
-    """``/`` opens what it finds; ``escape`` ends the search and keeps the place."""
-    app = DataApp()
-    async with app.run_test(size=(100, 40)) as pilot:
-        app.show(run_view({"a": {"b": [{"needle": 1}, {"x": "a NEEDLE"}]}}, changes=Changes()))
-        await pilot.press("slash", *"needle", "enter")
-        assert app.view.selected_value() == 1
-        await pilot.press("n")
-        assert app.view.selected_value() == "a NEEDLE"
-        await pilot.press("n")
-        assert app.view.selected_value() == 1
-        await pilot.press("N", "escape")
-        assert app.view.selected_value() == "a NEEDLE"
-
-
-async def test_search_does_not_tell_secrets() -> None:
-    """A value that is masked cannot be found by its content."""
-    found = list(
-        search(Node((), {"data": BEFORE}, {"data": BEFORE}), "very_secret", lambda path: "api_token" in path)
-    )
-    assert found == []
-
-
 async def test_folds_and_cursor_stay_when_the_run_moves_on() -> None:
     """A newer view of the run keeps what is open and what is selected."""
     app = DataApp()
@@ -175,8 +152,6 @@ async def test_huge_data_opens_at_once() -> None:
         app.view.tree_view.reveal(("data", "deep", *(f"level {level}" for level in range(99, -1, -1))))
         await pilot.pause()
         assert app.view.selected_value() == "bottom"
-        await pilot.press("slash", *"key 99999", "enter")
-        assert app.view.selected_value() == 99_999
         assert time.perf_counter() - started < 10
 
 

@@ -3,6 +3,8 @@
 from textual.app import App
 
 from flux_engine.execution import ErrorInfo
+from flux_tui.model.crumbs import BACK, FORWARD
+from flux_tui.model.overview import Aid
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView
 from flux_tui.widgets.graph import StepGraph
 
@@ -196,19 +198,23 @@ async def test_a_path_that_was_taken_is_drawn_differently():
 
 
 async def test_a_wide_graph_says_what_lies_beyond_its_edges():
-    """Hints count the hidden steps, and the selected step is always brought into view."""
+    """A line counts the hidden steps and names those at hand; the selected step is brought into view."""
     app = GraphApp(run_of(CHAIN))
-    async with app.run_test(size=(60, 12)) as pilot:
-        assert "more ▸" in text_of(app.step_graph)
-        assert "◂" not in text_of(app.step_graph)
+    async with app.run_test(size=(100, 6)) as pilot:
+        graph = app.step_graph
+        assert graph.aid is Aid.LINE
+        assert text_of(graph).endswith(f"4 more {FORWARD}")
+        assert BACK not in text_of(graph)
         await pilot.press("end")
         await pilot.pause()
-        assert "┃ ○ step-8" in text_of(app.step_graph)
-        assert "◂ " in text_of(app.step_graph)
-        assert "▸" not in text_of(app.step_graph)
-        app.step_graph.selected = "step-1"
+        assert "┃ ○ step-8" in text_of(graph)
+        last = text_of(graph).split("\n")[-1]
+        assert last.startswith(f"{BACK} 4 more")
+        assert f"step-7 {FORWARD} step-8" in last
+        assert not last.endswith(FORWARD)
+        graph.selected = "step-1"
         await pilot.pause()
-        assert "┃ ○ step-1" in text_of(app.step_graph)
+        assert "┃ ○ step-1" in text_of(graph)
 
 
 async def test_a_low_pane_shows_compact_lines_and_v_a_list():

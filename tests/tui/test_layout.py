@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from flux_tui.model.layers import bits, successors
-from flux_tui.model.layout import Box, Layout, Mode, lay_out
+from flux_tui.model.layout import Box, Layout, Mode, Size, lay_out
 from flux_tui.model.layouts import Layouts
 from flux_tui.model.run import GraphSpec, NodeSpec
 
@@ -259,10 +259,56 @@ def graphs(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(spec=graphs(), mode=st.sampled_from([Mode.BOXES, Mode.COMPACT]), tight=st.booleans())
-def test_lines_lead_where_the_edges_do_and_touch_no_box(spec, mode, tight):
+@given(spec=graphs(), mode=st.sampled_from([Mode.BOXES, Mode.COMPACT]), size=st.sampled_from(list(Size)))
+def test_lines_lead_where_the_edges_do_and_touch_no_box(spec, mode, size):
     """Following the lines from a step finds exactly its successors; nothing is drawn over anything."""
-    layout = lay_out(spec, mode, tight=tight)
+    layout = lay_out(spec, mode, size)
+    picture(layout)
+    for box, after in zip(layout.boxes, successors(spec), strict=True):
+        assert reached_from(layout, box) == {spec.nodes[number].name for number in bits(after)}
+
+
+def nested(depth: int) -> list[str]:
+    """Return the chains of groups of branches inside branches, whose joins lie at different depths."""
+    chains, inner = [], "work"
+    for level in range(depth):
+        chains += [f"fork{level} > {inner}{'' if inner == 'work' else level - 1} > join{level}"]
+        chains += [
+            f"fork{level} > side{level} > join{level}",
+            f"fork{level} > far{level}a > far{level}b > join{level}",
+        ]
+        inner = "group"
+        chains += [f"join{level} > group{level}"]
+    return chains
+
+
+def tangle(count: int) -> GraphSpec:
+    """Return a graph in which each step comes after one to three of the twelve before it."""
+    names = [f"step-{number}" for number in range(count)]
+    edges = {
+        (names[max(number - 1 - (number * factor) % 12, 0)], names[number])
+        for number in range(1, count)
+        for factor in (7, 11, 5)[: 1 + number % 3]
+    }
+    return GraphSpec(nodes=tuple(NodeSpec(name=name) for name in names), edges=tuple(sorted(edges)))
+
+
+SHAPES = {
+    "twelve branches": graph(*(f"in > branch-{number} > out" for number in range(12))),
+    "groups of branches inside branches": graph(*nested(4)),
+    "lines past many steps": graph("a > b > c > d > e > f", "a > c", "b > f", "a > f", "c > f"),
+    "two hundred steps in a row": graph(" > ".join(f"step-{number}" for number in range(200))),
+    "two hundred branches": graph(*(f"in > w{number} > out" for number in range(198))),
+    "two hundred steps in a tangle": tangle(200),
+}
+
+
+@pytest.mark.parametrize("mode", [Mode.BOXES, Mode.COMPACT])
+@pytest.mark.parametrize("name", SHAPES)
+def test_real_shapes_are_drawn_without_a_line_through_a_box(name, mode):
+    """Each line can be followed from its step to the steps after it, and to no others."""
+    spec = SHAPES[name]
+    layout = lay_out(spec, mode)
     picture(layout)
     for box, after in zip(layout.boxes, successors(spec), strict=True):
         assert reached_from(layout, box) == {spec.nodes[number].name for number in bits(after)}

@@ -1,9 +1,9 @@
 """The flows that reach into runs on their way or at rest: signal, cancel, pause."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from flux_tui.flows.asking import PATIENCE, Flow, answered, tell_refused
 from flux_tui.model.text import printable
-from flux_tui.run_flows import PATIENCE, answered, tell_refused
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.signal import SignalScreen, choices_of
@@ -19,7 +19,14 @@ async def signal(screen: "MainScreen") -> None:
     choices = () if view is None else choices_of(view.waits)
     if view is None or not choices:
         return
-    sent = await screen.app.push_screen_wait(SignalScreen(view.workflow, choices, screen.selection.step))
+    dialog = SignalScreen(
+        view.workflow,
+        choices,
+        screen.selection.step,
+        run=view.id,
+        recent=lambda name: screen.desk.payloads(view.workflow, name),
+    )
+    sent = await screen.app.push_screen_wait(dialog)
     if sent is None:
         return
     try:
@@ -69,3 +76,6 @@ async def pause(screen: "MainScreen") -> None:
         return
     if status != "paused":
         tell(screen, "The run stops before its next step; u goes on with it.", title="Pause run")
+
+
+FLOWS: Final[dict[str, Flow]] = {"signal": signal, "cancel": cancel, "pause": pause}

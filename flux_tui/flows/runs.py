@@ -3,26 +3,20 @@
 All are coroutines that run beside the screen, so that neither a dialog nor the runner holds up a key.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
+from flux_tui.flows.asking import CHANGED, Flow, answered, send_on, tell_refused
+from flux_tui.flows.debug import edit_stop
+from flux_tui.model.breakpoints import stops_of
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Scope
-from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.retry import RetryScreen
 from flux_tui.screens.trigger import TriggerInput, TriggerScreen
-from flux_tui.telling import tell
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
-
-CHANGED = "DefinitionChangedError"
-
-PATIENCE = 1.0
-"""Seconds without an answer after which the user is told that one is waited for."""
-
-Answer = TypeVar("Answer")
 
 
 async def run(screen: "MainScreen") -> None:
@@ -78,7 +72,10 @@ async def edit_and_retry(screen: "MainScreen") -> None:
     view, step = screen.run_view, screen.selection.step
     if view is None or step is None:
         return
-    dialog = EditDataScreen(f"Data before {step}", view.data_before(step))
+    if step in stops_of(view):
+        await edit_stop(screen, view, step)
+        return
+    dialog = EditDataScreen(f"Data before {step}", view.data_before(step), screen.desk.secrets)
     data = await screen.app.push_screen_wait(dialog)
     if data is not None:
         await _retry(screen, "downstream", data)
@@ -101,7 +98,7 @@ async def _retry(screen: "MainScreen", scope: Scope, data: dict[str, Any] | None
     else:
         if plan.repeated_commits and not await screen.app.push_screen_wait(RetryScreen(plan)):
             return
-    await _send_on(screen, view.workflow, f"{step} was not retried", request)
+    await send_on(screen, view.workflow, f"{step} was not retried", request)
 
 
 async def resume(screen: "MainScreen") -> None:
@@ -113,64 +110,14 @@ async def resume(screen: "MainScreen") -> None:
     async def request(allow_changed: bool) -> str:  # noqa: FBT001
         return await desk.resume(view, allow_changed=allow_changed)
 
-    await _send_on(screen, view.workflow, "The run was not resumed", request)
+    await send_on(screen, view.workflow, "The run was not resumed", request)
 
 
-async def _send_on(
-    screen: "MainScreen", workflow: str, failure: str, request: Callable[[bool], Awaitable[str]]
-) -> None:
-    """Send a run on its way; when its workflow has changed since, ask whether to do so all the same."""
-    try:
-        run_id = await answered(screen, workflow, request(False))  # noqa: FBT003
-    except RunnerRefused as refused:
-        if refused.error != CHANGED:
-            tell_refused(screen, failure, refused)
-            return
-        question = ConfirmScreen("Go on although the workflow has changed?", refused.message, yes="Go on")
-        if not await screen.app.push_screen_wait(question):
-            return
-        try:
-            run_id = await answered(screen, workflow, request(True))  # noqa: FBT003
-        except RunnerRefused as again:
-            tell_refused(screen, failure, again)
-            return
-    screen.follow(run_id, workflow)
-
-
-async def answered(screen: "MainScreen", workflow: str, request: Awaitable[Answer]) -> Answer:
-    """Wait for the runner's answer; say so when it takes its time, as it does while the store is locked."""
-    waiting = "The runner has not answered yet: it may be blocked, or wait for the store."
-    timer = screen.set_timer(PATIENCE, lambda: tell(screen, waiting, title=workflow))
-    try:
-        return await request
-    finally:
-        timer.stop()
-
-
-async def restart(screen: "MainScreen") -> None:
-    """End the runner and start another one, after asking when that interrupts runs."""
-    if await _may_interrupt(screen, "Restart the runner?", "Restart"):
-        await screen.desk.restart()
-
-
-async def quit_flux(screen: "MainScreen") -> None:
-    """Leave, after asking when runs are in hand."""
-    if await _may_interrupt(screen, "Quit?", "Quit"):
-        screen.app.exit()
-
-
-async def _may_interrupt(screen: "MainScreen", question: str, yes: str) -> bool:
-    """Ask, if there are runs in hand, whether to interrupt them."""
-    state = screen.desk.state
-    if not state.in_hand:
-        return True
-    runs = "A run is" if state.in_hand == 1 else f"{state.in_hand} runs are"
-    detail = f"{runs} in hand. What is running now is interrupted, and can be resumed with u."
-    confirmed = await screen.app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
-    return confirmed is True
-
-
-def tell_refused(screen: "MainScreen", title: str, refused: RunnerRefused) -> None:
-    """Tell why something was not done."""
-    lines = [refused.message, *(f"{where or 'input'}: {what}" for where, what in refused.problems)]
-    tell(screen, "\n".join(lines), title=title, severity="error")
+FLOWS: Final[dict[str, Flow]] = {
+    "run": run,
+    "run-again": run_again,
+    "retry": retry,
+    "retry-only": retry_only,
+    "edit-retry": edit_and_retry,
+    "resume": resume,
+}

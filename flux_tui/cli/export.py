@@ -1,0 +1,75 @@
+"""``flux export``: a run as one file."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flux_engine.trace.events import TraceEvent
+from flux_engine.trace.reader import read_events
+from flux_tui.cli.errors import UsageError
+from flux_tui.cli.lookup import run_of
+from flux_tui.cli.options import Db, RunId, Trace, settings_with
+from flux_tui.feed.store import StoreFeed
+from flux_tui.model.export import export_run, places
+from flux_tui.model.run import RunView
+from flux_tui.model.secrets import Secrets
+from flux_tui.private_file import write_new
+from flux_tui.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to an app."""
+    app.command("export")(export)
+
+
+def export(
+    run: RunId,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE|-", help="The file. Default: WORKFLOW-ID.flux")
+    ] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Leave the secrets in it.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")] = False,
+    db: Db = None,
+    trace: Trace = None,
+) -> None:
+    """Write a run to one file that flux-tui opens read-only anywhere, without its secrets."""
+    settings = settings_with(db=db, trace=trace)
+    run_id = run_of(settings, run).id
+    view = asyncio.run(_view(settings, run_id))
+    events = list(_events(settings.trace, run_id))
+    secrets = None if reveal else Secrets(settings.redact)
+    made = export_run(view, events, secrets, project=settings.project, now=time.time() * 1000)
+    if out is not None and str(out) == "-":
+        sys.stdout.buffer.write(made.content)
+        return
+    path = out or Path(made.name)
+    try:
+        write_new(path, made.content, replace=force)
+    except FileExistsError:
+        raise UsageError(f"{path} exists; --force replaces it") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    about = "with its secrets" if reveal else f"secrets masked in {places(made.masked)}"
+    typer.echo(f"{path}: {len(made.content):,} bytes, {about}. Open it with: flux-tui {path}", err=True)
+
+
+async def _view(settings: Settings, run_id: str) -> RunView:
+    store = StoreFeed(settings.db)
+    try:
+        view = await store.run(run_id)
+    finally:
+        await store.close()
+    if view is None:
+        raise UsageError(store.damaged.get(run_id) or store.problem or f"there is no run {run_id}")
+    return view
+
+
+def _events(trace: Path, run_id: str) -> Iterator[TraceEvent]:
+    if trace.is_file():
+        yield from (event for event in read_events(trace) if event.workflow_id == run_id)

@@ -1,0 +1,107 @@
+"""The flows that take something out: copying, exporting a run, a step as a test."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui import at_hand, clipboard
+from flux_tui.flows.asking import Flow
+from flux_tui.model import parse
+from flux_tui.model.export import places
+from flux_tui.model.step_test import Origin, step_test
+from flux_tui.private_file import write_new
+from flux_tui.runner.discovery import module_name
+from flux_tui.screens.confirm import ConfirmScreen
+from flux_tui.screens.export import ExportScreen
+from flux_tui.sharing import export_of, whole_text
+from flux_tui.telling import tell
+
+if TYPE_CHECKING:
+    from flux_tui.screens.main import MainScreen
+
+
+async def copy(screen: "MainScreen") -> None:
+    """Copy what the cursor is on."""
+    await to_clipboard(screen, at_hand.text_to_copy(screen))
+
+
+async def copy_whole(screen: "MainScreen") -> None:
+    """Copy all of what is looked at."""
+    await to_clipboard(screen, whole_text(screen))
+
+
+async def copy_test(screen: "MainScreen") -> None:
+    """Copy the selected step as a test."""
+    view, definition = screen.run_view, screen.definition
+    step = None if view is None or screen.selection.step is None else view.step(screen.selection.step)
+    if view is None or definition is None or step is None:
+        return
+    path = Path(definition.path)
+    origin = Origin(module=module_name(path).name, variable=definition.variable, file=path.name)
+    signals = _signals(screen.desk.events_of(view.id), step.name)
+    text = step_test(view, step, origin, signals, screen.desk.secrets)
+    await to_clipboard(screen, text, f"A test of {step.name}")
+
+
+def _signals(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
+    """Return the payloads of the signals that came to other steps, by name."""
+    received = (each for each in events if each.type == EventType.SIGNAL_RECEIVED and each.step_name != step)
+    named = ((parse.meta(event).get("signal"), event.input) for event in received)
+    return {name: payload for name, payload in named if isinstance(name, str)}
+
+
+async def to_clipboard(screen: "MainScreen", text: str | None, what: str = "Copied") -> None:
+    """Copy a text, and tell how; ``what`` says what it is."""
+    if text is None:
+        return
+    screen.app.copy_to_clipboard(text)
+    tool = None if screen.app.is_web else clipboard.tool()
+    problem = None if tool is None else await asyncio.to_thread(clipboard.fill, tool, text)
+    size = f"{len(text):,} characters" if len(text) != 1 else "one character"
+    if screen.app.is_web:
+        tell(screen, f"{size}, to the clipboard of the browser", title=what)
+    elif tool is None:
+        tell(screen, f"{size}, through the terminal (OSC 52)", title=what)
+    elif problem is None:
+        tell(screen, f"{size}, with {tool[0]} and through the terminal (OSC 52)", title=what)
+    else:
+        failed = f"{size}, through the terminal (OSC 52); {tool[0]} failed: {problem}"
+        tell(screen, failed, title=what, severity="warning")
+
+
+async def export(screen: "MainScreen") -> None:
+    """Ask where to, and write the selected run to a file."""
+    view, desk = screen.run_view, screen.desk
+    if view is None:
+        return
+    whole = desk.view(view.id) or view
+    masked = await asyncio.to_thread(export_of, desk, whole, reveal=False)
+    chosen = await screen.app.push_screen_wait(ExportScreen(masked, desk.project))
+    if chosen is None:
+        return
+    made = await asyncio.to_thread(export_of, desk, whole, reveal=True) if chosen.reveal else masked
+    try:
+        try:
+            await asyncio.to_thread(write_new, chosen.path, made.content)
+        except FileExistsError:
+            question = ConfirmScreen("Replace the file?", f"{chosen.path} exists.", yes="Replace", no="Keep")
+            if not await screen.app.push_screen_wait(question):
+                return
+            await asyncio.to_thread(write_new, chosen.path, made.content, replace=True)
+    except OSError as error:
+        text = f"{chosen.path}: {error.strerror or error}"
+        tell(screen, text, title="The run was not exported", severity="error")
+        return
+    secrets = "with its secrets" if chosen.reveal else f"secrets masked in {places(made.masked)}"
+    opens = f"flux-tui {chosen.path} opens it anywhere."
+    tell(screen, f"{len(made.content):,} bytes, {secrets}. {opens}", title=f"Exported {chosen.path.name}")
+
+
+FLOWS: Final[dict[str, Flow]] = {
+    "copy": copy,
+    "copy-whole": copy_whole,
+    "copy-test": copy_test,
+    "export": export,
+}

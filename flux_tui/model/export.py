@@ -1,0 +1,237 @@
+"""A run as one file that shows it anywhere: its trace, with the code of its steps and without its secrets.
+
+The file is a trace like any other (see ``docs/trace-format.md``), so any reader of traces reads it. Its first
+event, ``flux:export``, says that it is an export, whether secrets are masked, and has the source of the
+handlers. Paths are relative to the project, so that nothing tells whose machine it came from.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flux_engine.secrets import MASK
+from flux_engine.trace.events import EventType, TraceEvent, decode_event, encode_event
+from flux_tui.model import parse
+from flux_tui.model.json_text import tagged
+from flux_tui.model.run import NodeSpec, RunView, StepView
+from flux_tui.model.secrets import Secrets
+from flux_tui.model.source import source_lines
+
+EXPORT: Final = "flux:export"
+FORMAT: Final = 1
+SUFFIX: Final = ".flux"
+
+_CLOSING: Final = {
+    "completed": EventType.WORKFLOW_COMPLETE,
+    "failed": EventType.WORKFLOW_ERROR,
+    "cancelled": EventType.WORKFLOW_CANCEL,
+    "paused": EventType.WORKFLOW_PAUSE,
+    "suspended": EventType.WORKFLOW_SUSPEND,
+    "interrupted": EventType.WORKFLOW_PAUSE,
+}
+
+
+class Export(Struct, frozen=True, kw_only=True):
+    """An exported run. ``masked`` counts the places where a secret was taken out."""
+
+    name: str
+    content: bytes
+    masked: int
+
+
+def export_run(
+    run: RunView, events: Sequence[TraceEvent], secrets: Secrets | None, *, project: Path, now: float
+) -> Export:
+    """Return a run as a file. ``events`` are those of the trace; what it lacks the run itself tells.
+
+    ``secrets`` are masked; ``None`` leaves everything as it is. ``now`` is milliseconds since the epoch.
+    """
+    whole = any(event.type == EventType.WORKFLOW_START and event.graph is not None for event in events)
+    told = list(events) if whole else list(events_of(run))
+    if not any(event.graph is not None for event in told):
+        told.insert(0, _start(run))
+    lines = [_line(_header(run, secrets, now), None), *(_line(event, secrets) for event in told)]
+    text = _without_places("\n".join(lines) + "\n", project)
+    masked = text.count(MASK)
+    return Export(name=f"{_plain(run.workflow)}-{run.id[:8]}{SUFFIX}", content=text.encode(), masked=masked)
+
+
+def places(count: int) -> str:
+    """Return a count of places where something was masked, in words."""
+    return "1 place" if count == 1 else f"{count:,} places" if count else "no place"
+
+
+def header_of(line: bytes) -> Mapping[str, Any] | None:
+    """Return what the first line of an export says; ``None`` when the line begins no export."""
+    try:
+        event = decode_event(line)
+    except msgspec.MsgspecError:
+        return None
+    return parse.meta(event) if event.type == EXPORT else None
+
+
+def sources_of(header: Mapping[str, Any]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Yield the pieces of code in an export: file, number of the first line, lines."""
+    sources = header.get("sources")
+    for file, pieces in sources.items() if isinstance(sources, Mapping) else ():
+        for piece in pieces if isinstance(pieces, list) else ():
+            if isinstance(piece, list) and len(piece) == 2 and isinstance(piece[0], int):  # noqa: PLR2004
+                yield str(file), piece[0], parse.names(piece[1])
+
+
+def _header(run: RunView, secrets: Secrets | None, now: float) -> TraceEvent:
+    return TraceEvent(
+        type=EXPORT,
+        timestamp=round(now),
+        workflow_id=run.id,
+        workflow_name=run.workflow,
+        meta={
+            "format": FORMAT,
+            "by": f"flux {version('flux-tui')}",
+            "redacted": secrets is not None,
+            "sources": dict(_sources(run.graph.nodes, secrets)),
+        },
+    )
+
+
+def _sources(nodes: Sequence[NodeSpec], secrets: Secrets | None) -> dict[str, list[tuple[int, list[str]]]]:
+    found: dict[str, list[tuple[int, list[str]]]] = {}
+    for node in nodes:
+        source = node.source or {}
+        file, first, last = source.get("file"), source.get("line"), source.get("end_line")
+        lines = source_lines(file) if isinstance(file, str) else None
+        if lines is None or not isinstance(first, int) or not isinstance(last, int):
+            continue
+        code = [line if secrets is None else secrets.text(line) for line in lines[first - 1 : last]]
+        if (first, code) not in found.setdefault(str(file), []):
+            found[str(file)].append((first, code))
+    return found
+
+
+def _line(event: TraceEvent, secrets: Secrets | None) -> str:
+    """Return an event as JSON. All other text is masked as a log is: an error may quote what it was given."""
+    value = json.loads(encode_event(event))
+    if secrets is not None:
+        value = _masked(secrets.redact(value), secrets)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _masked(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, secrets) for item in value]
+    return secrets.text(value) if isinstance(value, str) else value
+
+
+def _without_places(text: str, project: Path) -> str:
+    """Write paths as they are seen from the project, and the user's folder as ``~``."""
+    for folder, instead in ((f"{project}/", ""), (f"{Path.home()}/", "~/")):
+        if len(Path(folder).parts) > 1:
+            text = text.replace(json.dumps(folder, ensure_ascii=False)[1:-1], instead)
+    return text
+
+
+def _plain(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)[:60] or "run"
+
+
+# A run that only the store knows
+
+
+def events_of(run: RunView) -> Iterator[TraceEvent]:
+    """Yield events from which the run can be shown as it stands: of each step its latest attempt."""
+    yield _start(run)
+    started = [step for step in run.steps if step.status != "pending"]
+    for step in sorted(started, key=lambda step: (step.started_at or run.updated_at, step.index)):
+        yield from _step_events(run, step)
+    closing = _CLOSING.get(run.status)
+    if closing is not None:
+        yield TraceEvent(
+            type=closing,
+            timestamp=run.ended_at or run.updated_at,
+            workflow_id=run.id,
+            workflow_name=run.workflow,
+            status=run.status,
+            duration=run.duration,
+            error=None if run.error is None else str(run.error),
+            meta=_exception(run.error) | ({"interrupted": True} if run.status == "interrupted" else {}),
+        )
+
+
+def _start(run: RunView) -> TraceEvent:
+    known = run.graph.nodes or tuple(
+        NodeSpec(name=step.name, index=step.index, commit=step.commit) for step in run.steps
+    )
+    nodes = [msgspec.to_builtins(node) for node in known]
+    return TraceEvent(
+        type=EventType.WORKFLOW_START,
+        timestamp=run.started_at or run.updated_at,
+        workflow_id=run.id,
+        workflow_name=run.workflow,
+        input=tagged(run.input),
+        graph={"name": run.workflow, "steps": nodes, "edges": [list(edge) for edge in run.graph.edges]},
+    )
+
+
+def _step_events(run: RunView, step: StepView) -> Iterator[TraceEvent]:
+    begun = step.started_at or run.updated_at
+    base = TraceEvent(
+        type=EventType.STEP_START,
+        timestamp=begun,
+        workflow_id=run.id,
+        workflow_name=run.workflow,
+        step_name=step.name,
+        step_index=step.index,
+        commit=step.commit,
+        attempt=step.attempt or 1,
+        retries=max(step.tries - 1, 0),
+        max_retries=None if step.max_tries is None else step.max_tries - 1,
+    )
+    if step.edit is not None:
+        meta = {"retry": True, "fromStep": step.name, "runsAgain": [step.name], "edit": _changes(step.edit)}
+        yield TraceEvent(
+            type=EventType.WORKFLOW_START,
+            timestamp=begun,
+            workflow_id=run.id,
+            workflow_name=run.workflow,
+            meta=meta,
+        )
+    ended = step.ended_at or begun + (step.duration or 0.0)
+    if step.status == "skipped":
+        yield replace(base, type=EventType.STEP_SKIPPED, timestamp=ended, meta={"reason": step.reason})
+        return
+    yield base
+    end = replace(base, timestamp=ended, duration=step.duration)
+    match step.status:
+        case "completed" | "compensated":
+            yield replace(
+                end,
+                type=EventType.STEP_COMPLETE,
+                changes=_changes(step.changes),
+                meta={} if step.output is None else {"output": tagged(step.output)},
+            )
+            if step.status == "compensated":
+                yield replace(end, type=EventType.STEP_COMPENSATE, status="compensated")
+        case "failed":
+            yield replace(
+                end, type=EventType.STEP_ERROR, error=str(step.error or ""), meta=_exception(step.error)
+            )
+        case "suspended" if step.waits_for is not None:
+            waits = {"signal": step.waits_for.signal, "until": step.waits_for.until}
+            meta = {key: value for key, value in waits.items() if value is not None}
+            yield replace(end, type=EventType.STEP_SUSPEND, meta=meta)
+
+
+def _changes(changes: Any) -> Any:
+    return None if changes is None else {"set": tagged(dict(changes.set)), "deleted": list(changes.deleted)}
+
+
+def _exception(error: Any) -> dict[str, Any]:
+    return {} if error is None else {"exception": msgspec.to_builtins(error)}

@@ -1,0 +1,52 @@
+"""What a run says in words — errors and logs — with the secrets taken out.
+
+Its data stays true, for a retry needs it; whoever shows data masks it there.
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from flux_engine.execution import ErrorInfo, Frame
+from flux_tui.model.attempts import FailedAttempt
+from flux_tui.model.run import LogLine, RunView, StepView
+from flux_tui.model.secrets import Secrets
+
+
+def masked_error(error: ErrorInfo, secrets: Secrets) -> ErrorInfo:
+    """Return an exception with the secrets in its message, its code and its traceback masked."""
+    return replace(
+        error,
+        message=secrets.text(error.message),
+        frames=tuple(_frame(frame, secrets) for frame in error.frames),
+        text="\n".join(map(secrets.text, error.text.split("\n"))),
+    )
+
+
+def masked_run(run: RunView, secrets: Secrets) -> RunView:
+    """Return a run with its errors masked; the same value when it has none."""
+    if run.error is None and all(step.error is None for step in run.steps):
+        return run
+    return replace(
+        run,
+        error=None if run.error is None else masked_error(run.error, secrets),
+        steps=tuple(_step(step, secrets) for step in run.steps),
+    )
+
+
+def masked_logs(lines: Sequence[LogLine], secrets: Secrets) -> list[LogLine]:
+    """Return log lines with the secrets in them masked."""
+    return [replace(line, text=secrets.text(line.text)) for line in lines]
+
+
+def masked_attempts(attempts: Sequence[FailedAttempt], secrets: Secrets) -> tuple[FailedAttempt, ...]:
+    """Return failed attempts with their errors masked."""
+    return tuple(replace(each, error=masked_error(each.error, secrets)) for each in attempts)
+
+
+def _step(step: StepView, secrets: Secrets) -> StepView:
+    return step if step.error is None else replace(step, error=masked_error(step.error, secrets))
+
+
+def _frame(frame: Frame, secrets: Secrets) -> Frame:
+    return replace(frame, code=secrets.text(frame.code))

@@ -1,0 +1,77 @@
+"""The past moment of the selected run that is looked at, if any."""
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from flux_tui import selection
+from flux_tui.model.moments import Moment, Moments, whole
+from flux_tui.model.run import RunView
+
+if TYPE_CHECKING:
+    from flux_tui.screens.main import MainScreen
+
+
+class Past:
+    """Looks back into the selected run of a screen. The selection has the moment; this finds it again."""
+
+    def __init__(self, screen: "MainScreen") -> None:
+        self._screen = screen
+        self._moments = Moments()
+        self._shown: tuple[Moment, RunView] | None = None
+
+    def _followed(self) -> Moments:
+        run = self._screen.selection.run
+        self._moments.follow(() if run is None else self._screen.desk.events_of(run))
+        return self._moments
+
+    @property
+    def count(self) -> int:
+        """How many moments of the selected run are known."""
+        return len(self._followed())
+
+    @property
+    def moment(self) -> Moment | None:
+        """The moment that is looked at; ``None`` for the present."""
+        number = self._screen.selection.moment
+        return None if number is None else self._followed().at(number)
+
+    @property
+    def view(self) -> RunView | None:
+        """The selected run as it stood at the moment, in the graph known now, so that no step moves."""
+        moment, present = self.moment, self._screen.run_view
+        if moment is None or present is None:
+            return present
+        if not moment.view.graph.guessed:
+            return moment.view
+        if self._shown is None or self._shown[0].view is not moment.view:
+            self._shown = (moment, replace(moment.view, graph=present.graph))
+        return self._shown[1]
+
+    def problem(self) -> str | None:
+        """Return why there is no way back in the selected run."""
+        run = self._screen.selection.run
+        if run is None:
+            return "select a run first"
+        events = self._screen.desk.events_of(run)
+        if not events:
+            return "there is no trace of this run here: it was not traced, or its trace file is gone"
+        if not whole(events):
+            return "the beginning of this run's trace is gone, so its moments cannot be told"
+        return None
+
+    def go(self, number: int) -> None:
+        """Go to a moment of the selected run, to its first or last when there is no such; show it."""
+        moment = self._followed().at(number)
+        if moment is not None:
+            screen = self._screen
+            screen.selection = selection.at_moment(screen.selection, moment.number, moment.event.step_name)
+            screen.show()
+
+    def leave(self) -> bool:
+        """Return to the present and show it; return whether the screen was not there already."""
+        if self._screen.selection.moment is None:
+            return False
+        self._screen.selection = selection.at_present(self._screen.selection)
+        self._screen.show()
+        return True

@@ -1,0 +1,112 @@
+"""Secrets: masked in errors, logs and edited data; revealed on purpose only."""
+
+import json
+import string
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flux_engine.execution import ErrorInfo, Frame
+from flux_engine.secrets import MASK, registered
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.model.preview import preview
+from flux_tui.model.secrets import Secrets
+from flux_tui.model.text import drawable, printable
+from flux_tui.open_runs import OpenRuns
+from flux_tui.screens.edit_data import edit_of
+
+KEY = "sk_live_51H8x"
+
+
+@pytest.fixture(autouse=True)
+def one_registered():
+    """Each test knows one secret by its value."""
+    registered.forget()
+    registered.add([KEY])
+    yield
+    registered.forget()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("password=hunter2 ok", f"password={MASK} ok"),
+        ('{"apiKey": "abc", "n": 1}', f'{{"apiKey": "{MASK}", "n": 1}}'),
+        ("Authorization: Bearer abc.def", f"Authorization: {MASK}"),
+        ("token: expected a string", "token: expected a string"),
+        ("tokens=3", f"tokens={MASK}"),
+        ("user=ann", "user=ann"),
+        (f"called with {KEY}", f"called with {MASK}"),
+        ("KeyError: 'token'", "KeyError: 'token'"),
+    ],
+)
+def test_lines_lose_their_secrets_and_nothing_else(line, shown):
+    """What stands behind a secret key is masked if it looks like a value."""
+    assert Secrets().text(line) == shown
+
+
+def test_whatever_is_drawn_is_masked():
+    """Every text passes through one function on its way to the screen, also cut in the middle of a secret."""
+    assert printable(f"a {KEY} b") == f"a {MASK} b"
+    assert printable(f"a {KEY[:8]}") == f"a {MASK}"
+    assert drawable(f"a {KEY}") == f"a {KEY}"
+
+
+def test_previews_mask_inside_of_strings_until_asked():
+    """A registered value is masked within longer strings, lists and objects."""
+    value = {"url": f"https://{KEY}@host", "all": [KEY]}
+    hidden = "".join(text for text, _ in preview(value, Secrets()))
+    assert KEY not in hidden
+    assert KEY in "".join(text for text, _ in preview({"url": KEY}, None))
+
+
+_keys = st.sampled_from(["user", "password", "api_key", "n", "items"])
+_values = st.recursive(
+    st.none() | st.integers() | st.text(string.ascii_letters, max_size=5) | st.just(f"x{KEY}"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(_keys, _values, max_size=4))
+def test_redacted_data_that_was_not_edited_is_the_data(data):
+    """Masks that were left as they are count as what they hide."""
+    secrets = Secrets()
+    assert secrets.restore(json.loads(json.dumps(secrets.redact(data))), data) == data
+
+
+def test_edits_beside_masks_keep_the_secrets():
+    """Only what was changed is merged; a secret can be replaced by typing over its mask."""
+    before = {"login": {"user": "ann", "password": "hunter2"}, "token": "abc", "n": 1}
+    text = json.dumps({"login": {"user": "bob", "password": MASK}, "token": MASK, "n": 1})
+    assert edit_of(text, before).changed == {"login": {"user": "bob", "password": "hunter2"}}
+    text = json.dumps({"login": before["login"], "token": "new", "n": 1})
+    assert edit_of(text, before).changed == {"token": "new"}
+
+
+def test_open_runs_tell_errors_and_logs_without_secrets():
+    """Errors and logs are masked before any view gets them."""
+    runs = OpenRuns(Secrets())
+    common = {"workflow_id": "a", "workflow_name": "pay"}
+    error = ErrorInfo(
+        type="ValueError",
+        message=f"bad {KEY}",
+        frames=(Frame(file="f.py", line=1, function="f", code="f(token='t0k')", user=True),),
+        text=f"Traceback\npassword=hunter2\nValueError: bad {KEY}",
+    )
+    steps = {"steps": [{"name": "charge", "index": 0}], "edges": []}
+    runs.take(TraceEvent(type=EventType.WORKFLOW_START, timestamp=0, graph=steps, **common))
+    charge = common | {"step_name": "charge", "step_index": 0, "attempt": 1}
+    log = {"stream": "stdout", "text": f"password=hunter2 {KEY}"}
+    runs.take(TraceEvent(type=EventType.STEP_LOG, timestamp=1, meta=log, **charge))
+    told = {"exception": msgspec.to_builtins(error)}
+    runs.take(TraceEvent(type=EventType.STEP_ERROR, timestamp=2, error=str(error), meta=told, **charge))
+    view = runs.view("a")
+    assert view is not None
+    assert [line.text for line in runs.logs("a")] == [f"password={MASK} {MASK}"]
+    shown = view.step("charge").error
+    assert shown.message == f"bad {MASK}"
+    assert "hunter2" not in shown.text
+    assert shown.frames[0].code == f"f(token='{MASK}')"
