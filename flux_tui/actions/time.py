@@ -61,5 +61,6 @@ ACTIONS: Final = (
         group="Time",
         needs=needs.another_run,
         in_footer=True,
+        command="flux runs compare",
     ),
 )

@@ -10,11 +10,11 @@ from test_app import LETTER, PARCEL, Opened, said, screen_of, until
 from textual.pilot import Pilot
 
 from flux_engine.execution import Changes, ErrorInfo, Frame
-from flux_tui.model.compare import Presence, compare, merged, moved_names, partner_of
+from flux_tui.model.compare import Presence, compare, merged, moved_names, partner_of, places
 from flux_tui.model.compare_words import comparison_text, delta_text, ratio_text, remark, summary
 from flux_tui.model.run import RunRowView, RunView, StepView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.tree import Mark, Node
+from flux_tui.model.tree import MISSING, Mark, Node, mark_of
 from flux_tui.screens.compare import CompareScreen, sections
 from flux_tui.screens.pick_run import PickRunScreen
 
@@ -132,11 +132,31 @@ def test_each_difference_stands_with_the_step_that_made_it() -> None:
 def test_a_copied_comparison_masks_secrets() -> None:
     """It says that they differ, and not in what."""
     text = comparison_text(compare(*two()), Secrets())
-    assert "order order 5" not in text
+    assert "data order.total: 5 -> 6" in text
     assert "s3cret" not in text
     assert "data api_key: differs (masked)" in text
     assert 'data payment: "p-1" -> absent' in text
     assert "pay  completed 200 ms -> failed 50 ms" in text
+
+
+@given(VALUES, VALUES)
+def test_values_differ_exactly_where_a_place_is_told(first: object, second: object) -> None:
+    """None in a value and itself; else each place differs, and there is one."""
+    assert list(places(first, first)) == []
+    found = list(places(first, second))
+    assert bool(found) == (mark_of(first, second) is not Mark.SAME)
+    assert all(mark_of(one, other) is not Mark.SAME for _, one, other in found)
+
+
+def test_places_are_told_by_their_path() -> None:
+    """Down to the value that differs, in lists as well."""
+    one = {"items": [{"sku": "mug", "n": 1}], "gone": 1}
+    other = {"items": [{"sku": "mug", "n": 5}, "new"]}
+    assert list(places(one, other)) == [
+        (("items", 0, "n"), 1, 5),
+        (("items", 1), MISSING, "new"),
+        (("gone",), 1, MISSING),
+    ]
 
 
 def test_the_details_of_a_row_are_sections_with_both_sides() -> None:
