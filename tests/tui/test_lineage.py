@@ -4,6 +4,8 @@ from flux_engine.execution import Changes
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model.lineage import from_here_on, origin_of, unfinished_before, with_copied
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView
+from flux_tui.model.secrets import Secrets
+from flux_tui.open_runs import MOST, OpenRuns
 
 NAMES = ("a", "left", "right", "join", "aside")
 GRAPH = GraphSpec(
@@ -66,3 +68,26 @@ def test_copied_steps_of_a_fork_come_from_the_store() -> None:
     assert [step.status for step in seen.steps] == ["completed", "running", "skipped", "pending", "pending"]
     assert seen.data_before("left") == {"x": 1}
     assert with_copied(traced, stored, None) is traced
+
+
+def test_the_run_that_is_looked_at_stays_open_however_many_others_begin() -> None:
+    """As when a long trace is read while it is shown."""
+    open_runs = OpenRuns(Secrets())
+
+    def begin(run_id: str) -> None:
+        graph = {"steps": [{"name": "a"}], "edges": []}
+        event = TraceEvent(
+            type=EventType.WORKFLOW_START,
+            timestamp=1.0,
+            workflow_id=run_id,
+            workflow_name="shop",
+            graph=graph,
+        )
+        open_runs.take(event)
+
+    begin("looked at")
+    open_runs.kept = "looked at"
+    for number in range(MOST + 5):
+        begin(str(number))
+    assert open_runs.view("looked at") is not None
+    assert open_runs.view("0") is None
