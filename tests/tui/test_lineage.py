@@ -1,5 +1,7 @@
 """Where a run comes from, and what a fork begins with."""
 
+from typing import Any
+
 from flux_engine.execution import Changes
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model.lineage import from_here_on, origin_of, unfinished_before, with_copied
@@ -24,7 +26,7 @@ def run_of(**statuses: str) -> RunView:
 
 def test_a_fork_knows_its_origin_from_its_first_event() -> None:
     """A run that was only retried has none."""
-    start = {"type": EventType.WORKFLOW_START, "timestamp": 1.0, "workflow_id": "new"}
+    start: dict[str, Any] = {"type": EventType.WORKFLOW_START, "timestamp": 1.0, "workflow_id": "new"}
     forked = TraceEvent(**start, meta={"forkedFrom": "old", "fromStep": "join"})
     found = origin_of([forked, TraceEvent(**start, meta={"retry": True, "fromStep": "a"})])
     assert found is not None
