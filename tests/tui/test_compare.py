@@ -258,6 +258,19 @@ async def test_a_run_of_any_workflow_can_be_picked() -> None:
         assert presences["pack"] is Presence.SECOND
 
 
+async def test_two_marked_runs_are_compared_with_each_other() -> None:
+    """Whichever is selected: the older is A."""
+    async with Opened() as (desk, pilot):
+        for ago, run_id in enumerate(("newest", "newer", "older"), start=1):
+            trace(desk, run_id, ago=ago)
+        await pilot.press("2", "end", "space", "up", "space", "up", "equals_sign")
+        await until(lambda: isinstance(pilot.app.screen, CompareScreen), "the comparison")
+        screen = compare_screen(pilot)
+        await until(lambda: screen.comparison is not None, "both runs")
+        assert screen.comparison is not None
+        assert (screen.comparison.first.id, screen.comparison.second.id) == ("older", "newer")
+
+
 async def test_the_only_run_has_nothing_to_compare_with() -> None:
     """And says so."""
     async with Opened() as (desk, pilot):
