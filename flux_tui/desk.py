@@ -180,7 +180,7 @@ class Desk(Verbs):
 
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""
-        self._looked_at = run_id
+        self._looked_at = self._open.kept = run_id
         self._spawn(self._opened(run_id))
 
     def filter(self, chosen: Filter) -> None:

@@ -29,12 +29,14 @@ class _Open(Struct):
 class OpenRuns:
     """Folds the events of open runs, with the secrets in their errors and logs masked.
 
-    A run that starts under our eyes is open from its first event.
+    A run that starts under our eyes is open from its first event. ``kept`` is the run that is looked at: it
+    stays open however many others begin.
     """
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._runs: dict[str, _Open] = {}
+        self.kept: str | None = None
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._runs
@@ -99,7 +101,7 @@ class OpenRuns:
         entry = self._runs.pop(run_id, None) or _Open(events=[], logs=[])
         self._runs[run_id] = entry
         while len(self._runs) > MOST:
-            del self._runs[next(iter(self._runs))]
+            del self._runs[next(each for each in self._runs if each != self.kept)]
         return entry
 
     def _add(self, entry: _Open, event: TraceEvent) -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from flux_tui import selection
 from flux_tui.model.moments import Moment, Moments, whole
 from flux_tui.model.run import RunView
+from flux_tui.telling import tell
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
@@ -67,6 +68,15 @@ class Past:
             screen = self._screen
             screen.selection = selection.at_moment(screen.selection, moment.number, moment.event.step_name)
             screen.show()
+
+    def go_to(self, time: float, place: int | None = None) -> None:
+        """Go to how the selected run stood after one of its events, else at a time, if that is known."""
+        problem = self.problem()
+        if problem is not None:
+            tell(self._screen, problem, title="Back in time", severity="warning")
+            return
+        moments = self._followed()
+        self.go((moments.at_event(place) or 1) if place is not None else moments.at_time(time))
 
     def leave(self) -> bool:
         """Return to the present and show it; return whether the screen was not there already."""

@@ -1,7 +1,7 @@
 """The runner's part of the desk: it follows the module files, and turns what the pool tells into state."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,9 +109,7 @@ class Runners:
         first = not owner.definitions.modules and not self._saved
         self._files = {Path(file) for file in event.files}
         before, owner.definitions = owner.definitions, owner.definitions.loaded(list(event.modules))
-        names = ", ".join(sorted({Path(file).name for file in self._saved}))
-        what = names or ("" if first else "all modules")
-        done = "restarted" if self._restarted else f"reloaded {what}" if what else ""
+        done = "restarted" if self._restarted else "" if first else what_was_done(self._saved)
         note = f"{done} in {event.milliseconds:.0f} ms" if done else ""
         if not self.pool.is_outdated:  # else what was saved meanwhile counts with the load that follows
             saved, self._saved = self._saved, frozenset()
@@ -147,3 +145,16 @@ class Runners:
             step=event.step or "",
             where=file_and_line.replace("\\", "/").rsplit("/", 1)[-1],
         )
+
+
+def what_was_done(changed: Iterable[str]) -> str:
+    """Return what a load did, by the files that had changed: ``reloaded a.py``, ``removed b.py``."""
+    there: dict[bool, set[str]] = {True: set(), False: set()}
+    for file in changed:
+        there[Path(file).exists()].add(Path(file).name)
+    said = [
+        f"{verb} {', '.join(sorted(names))}"
+        for verb, names in (("reloaded", there[True]), ("removed", there[False] - there[True]))
+        if names
+    ]
+    return ", ".join(said) or "reloaded all modules"

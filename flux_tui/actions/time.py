@@ -57,9 +57,10 @@ ACTIONS: Final = (
         keys=("equals_sign",),
         label="compare",
         title="Compare with another run…",
-        description="Set the run beside the last one that completed, step by step",
+        description="Set the run beside the last one that completed, or two marked runs, step by step",
         group="Time",
         needs=needs.another_run,
         in_footer=True,
+        command="flux runs compare",
     ),
 )

@@ -17,6 +17,7 @@ _MODULES: Final = {
     "dev": "flux_tui.cli.dev",
     "run": "flux_tui.cli.run",
     "runs": "flux_tui.cli.runs",
+    "replay": "flux_tui.cli.replay",
     "describe": "flux_tui.cli.describe",
     "export": "flux_tui.cli.export",
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from flux_engine import FluxEngine, FluxResult
+from flux_engine.errors import FluxError
 from flux_engine.execution import WorkflowState
 from flux_tui.cli.definitions import workflow_named
 from flux_tui.cli.errors import UsageError
@@ -110,22 +111,40 @@ def pause(run: RunId, *, db: Db = None, trace: Trace = None, as_json: Json = Fal
     _stop(settings_with(db=db, trace=trace), run, FluxEngine.pause, "paused", as_json=as_json)
 
 
-def delete(run: RunId, *, yes: Yes = False, db: Db = None, as_json: Json = False) -> None:
-    """Remove a run and its history from the store. Asks first."""
-    settings = settings_with(db=db)
-    state = run_of(settings, run)
-    about = f"{printable(state.name)}  {state.id}  {status_of(state)}"
-    if not yes and not _agreed(f"delete {about}?"):
+def delete(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.")],
+    *,
+    yes: Yes = False,
+    db: Db = None,
+    trace: Trace = None,
+    as_json: Json = False,
+) -> None:
+    """Remove runs and their history from the store. Asks first."""
+    settings = settings_with(db=db, trace=trace)
+    states = {state.id: state for state in (run_of(settings, run) for run in runs)}
+    about = {
+        run_id: f"{printable(state.name)}  {run_id}  {status_of(state)}" for run_id, state in states.items()
+    }
+    if not yes and not _agreed(f"delete {chr(10).join(about.values())}?"):
         raise UsageError("nothing was deleted")
 
-    async def deleted(engine: FluxEngine) -> None:
-        await engine.delete(state.id)
+    async def deleted(engine: FluxEngine) -> dict[str, str]:
+        refused: dict[str, str] = {}
+        for run_id in states:
+            try:
+                await engine.delete(run_id)
+            except FluxError as error:
+                refused[run_id] = str(error)
+        return refused
 
-    _in_engine(settings, deleted)
+    refused: dict[str, str] = _in_engine(settings, deleted)
+    gone = [run_id for run_id in states if run_id not in refused]
     if as_json:
-        typer.echo(json.dumps({"deleted": state.id}))
-    else:
-        typer.echo(f"deleted {about}", err=True)
+        typer.echo(json.dumps({"deleted": gone[0] if len(states) == 1 and gone else gone}))
+    for run_id in gone if not as_json else ():
+        typer.echo(f"deleted {about[run_id]}", err=True)
+    if refused:
+        raise UsageError("\n".join(refused.values()))
 
 
 def _agreed(question: str) -> bool:

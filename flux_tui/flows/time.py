@@ -40,11 +40,17 @@ async def _partner(desk: "Desk", run: RunView) -> str | None:
 
 
 async def _compare(screen: "MainScreen") -> None:
-    """Set the selected run beside another: one like it that completed, else one that is picked."""
+    """Set two marked runs side by side, else the selected run beside one that completed, or a picked one."""
     desk, run = screen.desk, screen.run_view
+    partner: str | None = None
+    marked = [row for run_id in screen.marks if (row := desk.runs.get(run_id)) is not None]
+    if len(marked) == 2:  # noqa: PLR2004 - two runs, side by side
+        older, newer = sorted(marked, key=lambda row: row.started_at)
+        run, partner = await desk.read(newer.id), older.id
+    elif run is not None:
+        partner = await _partner(desk, run)
     if run is None:
         return
-    partner = await _partner(desk, run)
     if partner is None:
         partner = await screen.app.push_screen_wait(PickRunScreen(desk, run))
     if partner is not None:

@@ -6,7 +6,7 @@ whoever draws it to find, where it is looked at.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from flux_engine.execution import ErrorInfo
 from flux_tui.model.run import RunRowView, RunView, StepView
-from flux_tui.model.tree import MISSING, Mark, mark_of
+from flux_tui.model.tree import MISSING, Mark, mark_of, merged_keys, type_tag, untagged
 
 Value = Any
 
@@ -225,6 +225,32 @@ def _differing(
         for name, old, new in pairs
         if mark_of(old, new) is not Mark.SAME
     )
+
+
+def places(first: Value, second: Value) -> Iterator[tuple[tuple[Hashable, ...], Value, Value]]:
+    """Yield each place inside two values at which they differ, with what is there on either side."""
+    waiting: list[tuple[tuple[Hashable, ...], Value, Value]] = [((), first, second)]
+    while waiting:
+        path, one, other = waiting.pop()
+        if mark_of(one, other) is Mark.SAME:
+            continue
+        old, new = untagged(one), untagged(other)
+        if type_tag(one) == type_tag(other) and _alike(old, new):
+            keys = merged_keys(old, new)
+            inside = (((*path, key), _at(old, key), _at(new, key)) for key in keys)
+            waiting.extend(reversed(list(inside)))
+        else:
+            yield path, one, other
+
+
+def _alike(one: Value, other: Value) -> bool:
+    return any(isinstance(one, kind) and isinstance(other, kind) for kind in (Mapping, list))
+
+
+def _at(value: Value, key: Hashable) -> Value:
+    if isinstance(value, Mapping):
+        return value.get(key, MISSING)
+    return value[key] if isinstance(key, int) and key < len(value) else MISSING
 
 
 WHOLE: Final = "value"

@@ -1,17 +1,19 @@
 """A comparison of two runs in words: what differs in a row, by how much, and the whole as text."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
-from flux_tui.model.compare import DATA, INPUT, RUN, Comparison, Difference, Presence, RowComparison
+from flux_tui.model.compare import DATA, INPUT, RUN, Comparison, Difference, Presence, RowComparison, places
 from flux_tui.model.preview import preview
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.text import duration_text, status_word
+from flux_tui.model.text import duration_text, printable, status_word
 from flux_tui.model.tree import MISSING
 
 MOST_NAMES: Final = 4
 LONGEST: Final = 120
+MOST_PLACES: Final = 20
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 SIGNS: Final = {
@@ -109,7 +111,7 @@ def _lines(comparison: Comparison, secrets: Secrets) -> Iterator[str]:
         shown = " -> ".join(sides) if any(sides) else ""
         yield "  ".join(part for part in (f"{sign(row, ascii=True)} {row.name}", shown, times, same) if part)
         for difference in row.differences:
-            yield f"    {difference.section} {difference.name}: {difference_text(difference, secrets)}"
+            yield from _inside(difference, secrets)
 
 
 def _run_line(run: RunView) -> str:
@@ -125,11 +127,16 @@ def _side(row: RowComparison, at: int) -> str:
     return status_word(status) + ("" if took is None else f" {duration_text(took)}")
 
 
-def difference_text(difference: Difference, secrets: Secrets) -> str:
-    """Return the two values of a difference on one line, cut where they are long, secrets masked."""
-    hidden = difference.name in secrets
-    sides = ("…" if hidden else _brief(side, secrets) for side in (difference.first, difference.second))
-    return " -> ".join(sides) if not hidden else "differs (masked)"
+def _inside(difference: Difference, secrets: Secrets) -> Iterator[str]:
+    """Yield a line for each place inside a difference, as many as one wants to read."""
+    found = places(difference.first, difference.second)
+    for path, first, second in islice(found, MOST_PLACES):
+        hidden = any(key in secrets for key in (difference.name, *path))
+        sides = "differs (masked)" if hidden else f"{_brief(first, secrets)} -> {_brief(second, secrets)}"
+        inside = "".join(f"[{key}]" if isinstance(key, int) else f".{printable(str(key))}" for key in path)
+        yield f"    {difference.section} {printable(difference.name)}{inside}: {sides}"
+    if next(found, None) is not None:
+        yield f"    {difference.section} {printable(difference.name)}: … and more"
 
 
 def _brief(value: object, secrets: Secrets) -> str:

@@ -98,6 +98,10 @@ class Moments:
         """Return the number of the moment that an event belongs to: its own, or the last before it."""
         return bisect_right(self._places, place) or None
 
+    def at_time(self, time: float) -> int:
+        """Return the number of the last moment up to a time; the first when all are later."""
+        return max(1, bisect_right(self._places, time, key=lambda place: self._events[place].timestamp))
+
     def _view(self, number: int) -> RunView | None:
         at, view = self._latest
         if at > number or number - at > EVERY:

@@ -1,7 +1,8 @@
 """What helps to find one's way in a graph that does not fit: a map of all of it, or what lies where.
 
 A map needs room, and is worth it only when much is hidden; otherwise one line says how many steps lie
-off each side, and which are next to the selected one.
+off each side, and which are next to the selected one. Compact lines have that line wherever there is room,
+for it also says in words how the selected step stands.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,8 +80,10 @@ class Hidden(Struct, frozen=True):
 def plan(layout: Layout, width: int, height: int) -> Plan:
     """Return the aid that a layout needs in a place of this size."""
     wide, high = layout.mode is not Mode.LIST and layout.width > width, layout.height > height
-    if not layout.boxes or width <= 0 or height <= 1 or not (wide or high):
+    if not layout.boxes or width <= 0 or height <= 1:
         return Plan()
+    if not (wide or high):
+        return Plan(Aid.LINE) if layout.mode is Mode.COMPACT and layout.height < height else Plan()
     hides_much = width < layout.width * MOST_SHOWN or height < layout.height * MOST_SHOWN
     if layout.mode is Mode.LIST or not hides_much:
         return Plan(Aid.LINE)

@@ -15,7 +15,7 @@ from textual.getters import query_one
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Static
 
 from flux_tui import actions, at_hand, flows, gone, looks, selection
 from flux_tui.desk import Desk
@@ -36,6 +36,7 @@ from flux_tui.widgets.footer import FooterLine
 from flux_tui.widgets.graph import StepGraph
 from flux_tui.widgets.header import HeaderLine
 from flux_tui.widgets.line_list import LineList
+from flux_tui.widgets.moment_asked import MomentAsked
 from flux_tui.widgets.pane import Pane
 from flux_tui.widgets.runs import RunList, RunsPane
 from flux_tui.widgets.search_pane import SearchPane
@@ -269,8 +270,11 @@ class MainScreen(Screen[None]):
 
     @on(StepGraph.Selected)
     def _step_selected(self, message: StepGraph.Selected) -> None:
-        if message.step != self.selection.step:
-            self.selection = selection.at_step(self.selection, message.step)
+        self._go_to_step(message.step)
+
+    def _go_to_step(self, step: str | None) -> None:
+        if step is not None and step != self.selection.step:
+            self.selection = selection.at_step(self.selection, step)
             self.show()
 
     @on(StepGraph.Chosen)
@@ -296,6 +300,10 @@ class MainScreen(Screen[None]):
     def _bar_picked(self, message: TimelineView.Picked) -> None:
         self.selection = selection.at_step(self.selection, message.step)
         self.show()
+
+    @on(MomentAsked)
+    def _moment_asked(self, message: MomentAsked) -> None:
+        self.past.go_to(message.time, message.place)
 
     @on(TabBar.Picked)
     def _tab_picked(self, message: TabBar.Picked) -> None:
@@ -354,13 +362,11 @@ class MainScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave the keys of actions that go first to the part with the focus while they cannot be done."""
-        chosen = actions.find(str(parameters[0])) if action == "do" and parameters else None
-        if chosen is None or not chosen.first:
-            return super().check_action(action, parameters)
-        return not isinstance(self.focused, Input | TextArea) and chosen.needs(self.situation()) is None
+        return action != "do" or at_hand.is_taken(self, str(parameters[0]))
 
     def action_do(self, action_id: str) -> None:
         """Do what the action of this id is about, or say why that cannot be done now."""
+        self._go_to_step(self.graph.selected)  # the user may be a key ahead of the message that says so
         action = actions.find(action_id)
         if action.writes and self.desk.read_only:
             self.app.notify("this dashboard was started with --read-only", title=action.title, markup=False)
@@ -393,7 +399,7 @@ class MainScreen(Screen[None]):
             self.add_class("-deep")
             self.details.focus_view()
         else:
-            self.graph.focus()
+            self.set_focus(self.graph)  # at once: the next key is for it
 
     def step_back(self) -> None:
         """Back out of the last transient thing: a past moment, the filter, the pane; the lists end it."""

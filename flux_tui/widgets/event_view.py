@@ -20,6 +20,7 @@ from flux_tui.model.text import drawable, duration_text, fit, printable
 from flux_tui.widgets import tones
 from flux_tui.widgets.drawn_rows import GUTTER
 from flux_tui.widgets.line_list import LineList
+from flux_tui.widgets.moment_asked import MomentAsked
 
 OFFSET_CELLS = 11
 STEP_CELLS = 16
@@ -54,6 +55,7 @@ class EventView(LineList):
         Binding("enter,space", "choose", "Unfold", id="events.unfold", show=False),
         Binding("right,l", "fold(True)", "Unfold", id="events.open", show=False),
         Binding("left,h", "fold(False)", "Fold", id="events.close", show=False),
+        Binding("m", "moment", "Go to the moment of the event", id="events.moment", show=False),
         Binding("x", "toggle_secrets", "Show secrets", id="events.reveal", show=False),
     ]
 
@@ -149,6 +151,12 @@ class EventView(LineList):
         if not self.revealed:
             value = self.secrets.redact(value)
         return msgspec.json.format(msgspec.json.encode(value), indent=2).decode().splitlines()
+
+    def action_moment(self) -> None:
+        """Ask for the moment of the event under the cursor."""
+        if self.selected_event is not None:
+            place, _ = self._folds.locate(self.cursor - self._notes)
+            self.post_message(MomentAsked(place=place))
 
     def action_choose(self) -> None:
         """Show the JSON of the event under the cursor, or fold it again."""

@@ -167,6 +167,7 @@ class StepGraph(WalkView, can_focus=True):
         self._now = now_ms
         for name in names:
             self._repaint_step(name)
+        self._repaint_aid()
 
     # What changes, and what has to be drawn again for it
 

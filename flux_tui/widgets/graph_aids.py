@@ -60,11 +60,15 @@ class Aids:
         return crumbs(self._layout, scene.selected, off, width, remark=self._remark(scene))
 
     def _remark(self, scene: Scene) -> str:
-        """Return what a box would say of the selected step, where there are no boxes and it stands still."""
+        """Return how the selected step stands, where there are no boxes to say so; nothing that moves."""
         step, box = scene.steps.get(scene.selected or ""), self._layout.box(scene.selected)
-        if self._layout.mode is not Mode.COMPACT or box is None or shown_status(step) in MOVING:
+        if self._layout.mode is not Mode.COMPACT or box is None:
             return ""
-        return caption(step, box.node, REMARK_CELLS, scene.now, ascii=scene.ascii)
+        status = shown_status(step)
+        if status in MOVING:
+            return status
+        said = caption(step, box.node, REMARK_CELLS, scene.now, ascii=scene.ascii)
+        return f"{status} · {said}" if status in ("completed", "pending") and said else said or status
 
 
 def _strip(segments: list[Segment], scene: Scene) -> Strip:

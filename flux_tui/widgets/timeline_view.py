@@ -26,6 +26,7 @@ from flux_tui.model.time_words import span_text, total_text, totals_text
 from flux_tui.model.timeline import History, Lane, Timeline, Totals, totals, union
 from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import GUTTER, LineList
+from flux_tui.widgets.moment_asked import MomentAsked
 
 NAME_CELLS = (8, 24)
 TOTAL_CELLS = 10
@@ -176,6 +177,7 @@ class TimelineView(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "choose_span(-1)", "Attempt before", id="timeline.left", show=False),
         Binding("right,l", "choose_span(1)", "Attempt after", id="timeline.right", show=False),
+        Binding("m", "moment", "Go to the moment when it began", id="timeline.moment", show=False),
     ]
     LOW, LOWER = 8, 5
     """Heights below which the totals, and then the words, give way to rows."""
@@ -257,6 +259,12 @@ class TimelineView(Vertical):
             self.rows.chosen = max(0, min(self.rows.chosen_at + by, len(told) - 1))
             self.rows.rows_changed()
             self._say()
+
+    def action_moment(self) -> None:
+        """Ask for the moment when the chosen span began."""
+        span = self.rows.span
+        if span is not None:
+            self.post_message(MomentAsked(time=span.start))
 
     def copy_text(self) -> str:
         """Return the whole timeline in words, a line for each span."""

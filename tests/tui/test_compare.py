@@ -10,11 +10,11 @@ from test_app import LETTER, PARCEL, Opened, said, screen_of, until
 from textual.pilot import Pilot
 
 from flux_engine.execution import Changes, ErrorInfo, Frame
-from flux_tui.model.compare import Presence, compare, merged, moved_names, partner_of
+from flux_tui.model.compare import Presence, compare, merged, moved_names, partner_of, places
 from flux_tui.model.compare_words import comparison_text, delta_text, ratio_text, remark, summary
 from flux_tui.model.run import RunRowView, RunView, StepView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.tree import Mark, Node
+from flux_tui.model.tree import MISSING, Mark, Node, mark_of
 from flux_tui.screens.compare import CompareScreen, sections
 from flux_tui.screens.pick_run import PickRunScreen
 
@@ -132,11 +132,31 @@ def test_each_difference_stands_with_the_step_that_made_it() -> None:
 def test_a_copied_comparison_masks_secrets() -> None:
     """It says that they differ, and not in what."""
     text = comparison_text(compare(*two()), Secrets())
-    assert "order order 5" not in text
+    assert "data order.total: 5 -> 6" in text
     assert "s3cret" not in text
     assert "data api_key: differs (masked)" in text
     assert 'data payment: "p-1" -> absent' in text
     assert "pay  completed 200 ms -> failed 50 ms" in text
+
+
+@given(VALUES, VALUES)
+def test_values_differ_exactly_where_a_place_is_told(first: object, second: object) -> None:
+    """None in a value and itself; else each place differs, and there is one."""
+    assert list(places(first, first)) == []
+    found = list(places(first, second))
+    assert bool(found) == (mark_of(first, second) is not Mark.SAME)
+    assert all(mark_of(one, other) is not Mark.SAME for _, one, other in found)
+
+
+def test_places_are_told_by_their_path() -> None:
+    """Down to the value that differs, in lists as well."""
+    one = {"items": [{"sku": "mug", "n": 1}], "gone": 1}
+    other = {"items": [{"sku": "mug", "n": 5}, "new"]}
+    assert list(places(one, other)) == [
+        (("items", 0, "n"), 1, 5),
+        (("items", 1), MISSING, "new"),
+        (("gone",), 1, MISSING),
+    ]
 
 
 def test_the_details_of_a_row_are_sections_with_both_sides() -> None:
@@ -236,6 +256,19 @@ async def test_a_run_of_any_workflow_can_be_picked() -> None:
         presences = {each.name: each.presence for each in screen.comparison.rows}
         assert presences["write"] is Presence.FIRST
         assert presences["pack"] is Presence.SECOND
+
+
+async def test_two_marked_runs_are_compared_with_each_other() -> None:
+    """Whichever is selected: the older is A."""
+    async with Opened() as (desk, pilot):
+        for ago, run_id in enumerate(("newest", "newer", "older"), start=1):
+            trace(desk, run_id, ago=ago)
+        await pilot.press("2", "end", "space", "up", "space", "up", "equals_sign")
+        await until(lambda: isinstance(pilot.app.screen, CompareScreen), "the comparison")
+        screen = compare_screen(pilot)
+        await until(lambda: screen.comparison is not None, "both runs")
+        assert screen.comparison is not None
+        assert (screen.comparison.first.id, screen.comparison.second.id) == ("older", "newer")
 
 
 async def test_the_only_run_has_nothing_to_compare_with() -> None:

@@ -43,7 +43,8 @@ def fan(count):
         (chain(200), Mode.LIST, (54, 12), Aid.LINE),
         (fan(12), Mode.BOXES, (100, 14), Aid.BESIDE),
         (fan(12), Mode.BOXES, (56, 14), Aid.LINE),
-        (fan(12), Mode.COMPACT, (100, 14), Aid.NONE),
+        (fan(12), Mode.COMPACT, (100, 12), Aid.NONE),
+        (fan(12), Mode.COMPACT, (100, 14), Aid.LINE),
         (chain(200), Mode.BOXES, (100, 1), Aid.NONE),
     ],
 )

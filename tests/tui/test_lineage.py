@@ -1,9 +1,13 @@
 """Where a run comes from, and what a fork begins with."""
 
+from typing import Any
+
 from flux_engine.execution import Changes
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model.lineage import from_here_on, origin_of, unfinished_before, with_copied
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView
+from flux_tui.model.secrets import Secrets
+from flux_tui.open_runs import MOST, OpenRuns
 
 NAMES = ("a", "left", "right", "join", "aside")
 GRAPH = GraphSpec(
@@ -22,7 +26,7 @@ def run_of(**statuses: str) -> RunView:
 
 def test_a_fork_knows_its_origin_from_its_first_event() -> None:
     """A run that was only retried has none."""
-    start = {"type": EventType.WORKFLOW_START, "timestamp": 1.0, "workflow_id": "new"}
+    start: dict[str, Any] = {"type": EventType.WORKFLOW_START, "timestamp": 1.0, "workflow_id": "new"}
     forked = TraceEvent(**start, meta={"forkedFrom": "old", "fromStep": "join"})
     found = origin_of([forked, TraceEvent(**start, meta={"retry": True, "fromStep": "a"})])
     assert found is not None
@@ -66,3 +70,26 @@ def test_copied_steps_of_a_fork_come_from_the_store() -> None:
     assert [step.status for step in seen.steps] == ["completed", "running", "skipped", "pending", "pending"]
     assert seen.data_before("left") == {"x": 1}
     assert with_copied(traced, stored, None) is traced
+
+
+def test_the_run_that_is_looked_at_stays_open_however_many_others_begin() -> None:
+    """As when a long trace is read while it is shown."""
+    open_runs = OpenRuns(Secrets())
+
+    def begin(run_id: str) -> None:
+        graph = {"steps": [{"name": "a"}], "edges": []}
+        event = TraceEvent(
+            type=EventType.WORKFLOW_START,
+            timestamp=1.0,
+            workflow_id=run_id,
+            workflow_name="shop",
+            graph=graph,
+        )
+        open_runs.take(event)
+
+    begin("looked at")
+    open_runs.kept = "looked at"
+    for number in range(MOST + 5):
+        begin(str(number))
+    assert open_runs.view("looked at") is not None
+    assert open_runs.view("0") is None

@@ -69,6 +69,7 @@ def test_what_steps_print_is_no_moment_but_belongs_to_the_next() -> None:
     assert [moment.printed for moment in shown if moment] == [0, 0, 3]
     assert [moment.place for moment in shown if moment] == [0, 1, 4]
     assert [moments.at_event(place) for place in range(5)] == [1, 2, 2, 2, 3]
+    assert [moments.at_time(start.timestamp + after) for after in (-5, 99, 100)] == [1, 2, 3]
 
 
 def test_new_events_leave_the_moments_as_they_are() -> None:
@@ -185,6 +186,10 @@ async def test_logs_events_and_errors_end_where_the_moment_is() -> None:
         await pilot.press("E", "full_stop")
         assert screen.past.view is not None
         assert screen.past.view.error is None
+        await pilot.press("escape", "V", "3", "home", "m")
+        assert screen.selection.moment == 1
+        await pilot.press("I", "down", "m")
+        assert screen.selection.moment == 4
 
 
 async def test_the_past_stays_where_it_is_while_the_run_goes_on() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flux_tui.feed.modules import watch_modules
+from flux_tui.runners import what_was_done
 
 DEADLINE = 20.0
 
@@ -111,3 +112,13 @@ async def test_the_folder_of_an_imported_file_is_watched(tmp_path: Path) -> None
             assert time.monotonic() < deadline
             helper.write_text(f"{time.monotonic()}")
             await asyncio.sleep(0.05)
+
+
+def test_a_load_says_what_it_was_for(tmp_path: Path) -> None:
+    """A file that is no longer there was removed, not reloaded."""
+    (tmp_path / "orders.py").touch()
+    orders, gone = str(tmp_path / "orders.py"), str(tmp_path / "gone.py")
+    assert what_was_done([orders]) == "reloaded orders.py"
+    assert what_was_done([orders, gone]) == "reloaded orders.py, removed gone.py"
+    assert what_was_done([gone]) == "removed gone.py"
+    assert what_was_done([]) == "reloaded all modules"

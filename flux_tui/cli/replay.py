@@ -1,0 +1,118 @@
+"""``flux replay``: whether the code as it is now comes to what recorded runs came to."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import typer
+
+from flux_engine.replay_report import ReplayReport
+from flux_tui.cli.definitions import workflow_named, workflow_paths
+from flux_tui.cli.errors import RUN_FAILED, UsageError
+from flux_tui.cli.lookup import run_of, store_exists
+from flux_tui.cli.options import Db, Json, Target, Workflows, settings_with
+from flux_tui.cli.plain_json import to_plain
+from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
+from flux_tui.model.text import printable
+from flux_tui.runner.collect import Workflow
+from flux_tui.runner.loader import load_modules
+from flux_tui.settings import Settings
+from flux_tui.workspace import open_for_looking
+
+MOST: Final = 1000
+"""How many runs of a workflow ``--all`` replays unless told otherwise."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to an app."""
+    app.command("replay")(replay)
+
+
+def replay(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.")
+    ] = None,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="Replay the completed runs of all workflows of the project.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="With --all: at most so many of each workflow.")
+    ] = MOST,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="KEY", help="A key of data or outputs that may differ. Repeatable."),
+    ] = None,
+    target: Target = None,
+    workflows: Workflows = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Run the plain steps of recorded runs again and show what differs; do no commit, write nothing.
+
+    The exit code is 1 when something differs.
+    """
+    if every == bool(runs):
+        raise UsageError("name the runs to replay, or say --all")
+    settings = settings_with(db=db)
+    if not store_exists(settings):
+        raise UsageError(
+            f"there is no store at {settings.db}: no run was made here, or it is elsewhere (--db)"
+        )
+    wanted = [run_of(settings, run) for run in runs or ()]
+    with user_code_prints_to_stderr() as data:
+        if every:
+            paths = workflow_paths(workflows, settings)
+            loaded = load_modules(paths, root=settings.project).workflows
+            reports = asyncio.run(_replay_all(settings, loaded, limit, ignore or ()))
+        else:
+            known = {
+                name: workflow_named(name, target=target, paths=workflows, settings=settings)
+                for name in {state.name for state in wanted}
+            }
+            pairs = [(known[state.name], state.id) for state in wanted]
+            reports = asyncio.run(_replay(settings, pairs, ignore or ()))
+        look = look_of(sys.stderr, ascii_only=settings.ascii)
+        typer.echo("\n".join(_told(reports, look)), err=True)
+        if as_json:
+            value: Any = to_plain(reports if every or len(reports) != 1 else reports[0])
+            data.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    raise typer.Exit(0 if all(report.ok for report in reports) else RUN_FAILED)
+
+
+async def _replay(
+    settings: Settings, pairs: list[tuple[Workflow, str]], ignore: list[str] | tuple[str, ...]
+) -> list[ReplayReport]:
+    async with open_for_looking(settings) as engine:
+        return [await engine.replay(workflow, run_id, ignore=ignore) for workflow, run_id in pairs]
+
+
+async def _replay_all(
+    settings: Settings, loaded: Mapping[str, Workflow], limit: int, ignore: list[str] | tuple[str, ...]
+) -> list[ReplayReport]:
+    reports: list[ReplayReport] = []
+    async with open_for_looking(settings) as engine:
+        for workflow in loaded.values():
+            reports += await engine.replay_all(workflow, limit=limit, ignore=ignore)
+    return reports
+
+
+def _told(reports: list[ReplayReport], look: Look) -> list[str]:
+    """Return the differences of each run, and how many runs there were."""
+    lines: list[str] = []
+    for report in reports:
+        glyph = look.glyph("completed" if report.ok else "failed")
+        if not report.ok or len(reports) == 1:
+            first, *others = str(report).splitlines()
+            lines += [f"{glyph} {printable(first)}", *map(printable, others)]
+    if len(reports) != 1:
+        differing = sum(not report.ok for report in reports)
+        replayed = "1 run" if len(reports) == 1 else f"{len(reports)} runs"
+        lines.append(
+            f"{replayed} replayed, {differing} of them differ"
+            if differing
+            else f"{replayed} replayed, as recorded"
+        )
+    return lines

@@ -1,0 +1,56 @@
+"""The commands on several runs: replay and delete."""
+
+import json
+
+import pytest
+from test_cli import flux
+
+SHOP = """
+from flux_engine import create_workflow
+
+def price(ctx):
+    print("pricing")
+    ctx.data.price = {price}
+
+shop = create_workflow("shop").step("price", price).commit("charge", lambda ctx: None)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A project folder with two runs of a workflow."""
+    (tmp_path / "shop.py").write_text(SHOP.format(price=12), encoding="utf-8")
+    for run_id in ("s1", "s2"):
+        assert flux(tmp_path, "run", "shop.py:shop", "--run-id", run_id).returncode == 0
+    return tmp_path
+
+
+def test_replay_is_a_regression_test(shop):
+    """It ends with 0 while the code does what it did, and with 1 when it no longer does."""
+    written = (shop / ".flux" / "trace.ndjson").read_bytes()
+    same = flux(shop, "replay", "--all")
+    assert (same.returncode, same.stdout) == (0, "")
+    assert "2 runs replayed, as recorded" in same.stderr
+    (shop / "shop.py").write_text(SHOP.format(price=13), encoding="utf-8")
+    other = flux(shop, "replay", "s1", "--json")
+    assert other.returncode == 1
+    report = json.loads(other.stdout)
+    assert [(each["key"], each["recorded"], each["replayed"]) for each in report["steps"]] == [
+        ("price", 12, 13)
+    ]
+    assert report["outcomes"] == {"price": "completed", "charge": "answered"}
+    assert "data 'price': 12 → 13" in other.stderr
+    assert flux(shop, "replay", "s1", "--ignore", "price").returncode == 0
+    assert flux(shop, "replay").returncode == 2
+    assert (shop / ".flux" / "trace.ndjson").read_bytes() == written
+
+
+def test_several_runs_are_deleted_at_once(shop):
+    """The trace is told, so that a dashboard forgets them too."""
+    assert (
+        flux(shop, "runs", "delete", "s1", "s2", "--yes", "--json").stdout.strip()
+        == '{"deleted": ["s1", "s2"]}'
+    )
+    assert json.loads(flux(shop, "runs", "list", "--json").stdout) == []
+    assert (shop / ".flux" / "trace.ndjson").read_text().count('"workflow:delete"') == 2
+    assert flux(shop, "runs", "delete", "s1", "--yes").returncode == 2
