@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 from textual.app import App
-from textual.events import MouseScrollDown
+from textual.events import Click, MouseScrollDown
 from textual.pilot import Pilot
 
 from flux_tui.model.layout import Mode
@@ -102,6 +102,10 @@ async def test_the_view_is_panned_with_keys_and_comes_back_to_the_selected_step(
         )
         await pilot.pause()
         assert graph.scroll_offset == panned
+        await pilot.resize_terminal(80, 12)
+        await pilot.pause()
+        assert graph.aid is Aid.BELOW
+        assert graph.scroll_offset == panned
         await pilot.press("right")
         await pilot.pause()
         assert "┃ ○ step-1" in text_of(graph)
@@ -125,6 +129,7 @@ async def test_the_view_is_dragged_with_the_mouse():
         await pilot.mouse_down(StepGraph, offset=(60, 2))
         await pilot.hover(StepGraph, offset=(20, 2))
         await pilot.mouse_up(StepGraph, offset=(20, 2))
+        await pilot._post_mouse_events([Click], StepGraph, (20, 2), button=1)
         await pilot.pause()
         assert graph.scroll_offset.x == 40
         assert {kind for kind, _ in graph.app.announced} == {"panned"}
