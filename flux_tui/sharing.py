@@ -25,7 +25,8 @@ def whole_text(screen: "MainScreen") -> str | None:
     desk, view, definition = screen.desk, screen.past.view, screen.definition
     if view is not None and screen.details.has_focus_within:
         step = None if screen.selection.step is None else view.step(screen.selection.step)
-        return _whole_tab(desk, view, step, screen.selection.tab, screen.past.moment) or at_hand.text_to_copy(screen)
+        text = _whole_tab(desk, view, step, screen.selection.tab, screen.past.moment)
+        return text or at_hand.text_to_copy(screen)
     if view is not None and screen.focused is not screen.workflows:
         return whole.run_text(view, desk.secrets)
     if definition is not None and definition.raw:
