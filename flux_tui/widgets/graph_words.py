@@ -20,7 +20,7 @@ LEAST_PAUSE: Final = 0.05
 class WaitingWords:
     """Has steps that wait for a signal drawn again when their words change: once a minute, at last a second.
 
-    Without a clock nothing is ever drawn again; there is no timer while nothing waits, or once the clock stands.
+    Without a clock nothing is ever drawn again. There is no timer while nothing waits or the clock stands.
     """
 
     def __init__(self, graph: StepGraph, clock: Callable[[], float] | None) -> None:
