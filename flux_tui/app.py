@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.markup import escape
-from textual import on
+from textual import events, on
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
+from textual.widget import Widget
 
 from flux_tui import actions, editor, key_help, keymap, themes
 from flux_tui.desk import Desk
@@ -39,6 +40,7 @@ class FluxApp(App[int], inherit_bindings=False):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        self._handed_on: events.Key | None = None
         for theme in themes.THEMES:
             self.register_theme(theme)
         self._unknown_theme = (
@@ -94,6 +96,19 @@ class FluxApp(App[int], inherit_bindings=False):
         """Stop the runner, whatever ended the program."""
         await self.desk.stop()
 
+    async def on_event(self, event: events.Event) -> None:
+        """Give what is typed in haste to the line that the key before it opened, and to no action.
+
+        A character comes back here, unused, when the focus moved while it was on its way.
+        """
+        back = isinstance(event, events.Key) and event.is_forwarded and event is not self._handed_on
+        focused = self.focused if back else None
+        if isinstance(event, events.Key) and focused is not None and _typed_into(focused, event):
+            self._handed_on = event
+            focused.post_message(event)
+        else:
+            await super().on_event(event)
+
     def action_hint_quit(self) -> None:
         """Say how to quit."""
         keys = actions.keys_of(actions.find("quit"), self.desk.settings.keymap)
@@ -134,6 +149,10 @@ class FluxApp(App[int], inherit_bindings=False):
             reason = action.needs(situation)
             text = action.description if reason is None else f"Not now: {reason}"
             yield SystemCommand(action.title, escape(text), lambda chosen=action.id: screen.action_do(chosen))
+
+
+def _typed_into(widget: Widget, event: events.Key) -> bool:
+    return widget.check_consume_key(event.key, event.character)
 
 
 def run_dashboard(

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from flux_tui import looks
+from textual.widgets import Input, TextArea
+
+from flux_tui import actions, looks
 from flux_tui.model.lineage import origin_of
 from flux_tui.needs import Situation
 from flux_tui.widgets.search_pane import searched_by
@@ -39,6 +41,14 @@ def situation(screen: "MainScreen") -> Situation:
         breakpoints=desk.breakpoints.count,
         watched=view is not None and screen.saves.run_id == view.id,
     )
+
+
+def is_taken(screen: "MainScreen", action_id: str) -> bool:
+    """Say whether an action takes its key: one that goes first leaves it to others until it can be done."""
+    action = actions.find(action_id)
+    if not action.first:
+        return True
+    return not isinstance(screen.focused, Input | TextArea) and action.needs(situation(screen)) is None
 
 
 def text_to_copy(screen: "MainScreen") -> str | None:

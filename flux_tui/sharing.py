@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from flux_tui import at_hand
 from flux_tui.model import whole
 from flux_tui.model.export import Export, export_run
+from flux_tui.model.moments import Moment
 from flux_tui.model.run import RunView, StepView
 from flux_tui.selection import DATA, EVENTS, LOGS
 
@@ -21,10 +22,11 @@ def export_of(desk: "Desk", run: RunView, *, reveal: bool) -> Export:
 
 def whole_text(screen: "MainScreen") -> str | None:
     """Return all of what the open tab shows while it has the focus, else the run, else the workflow."""
-    desk, view, definition = screen.desk, screen.run_view, screen.definition
+    desk, view, definition = screen.desk, screen.past.view, screen.definition
     if view is not None and screen.details.has_focus_within:
         step = None if screen.selection.step is None else view.step(screen.selection.step)
-        return _whole_tab(desk, view, step, screen.selection.tab) or at_hand.text_to_copy(screen)
+        text = _whole_tab(desk, view, step, screen.selection.tab, screen.past.moment)
+        return text or at_hand.text_to_copy(screen)
     if view is not None and screen.focused is not screen.workflows:
         return whole.run_text(view, desk.secrets)
     if definition is not None and definition.raw:
@@ -32,10 +34,13 @@ def whole_text(screen: "MainScreen") -> str | None:
     return at_hand.text_to_copy(screen)
 
 
-def _whole_tab(desk: "Desk", run: RunView, step: StepView | None, tab: str) -> str | None:
+def _whole_tab(
+    desk: "Desk", run: RunView, step: StepView | None, tab: str, moment: Moment | None
+) -> str | None:
     """Return all that a tab has; ``None`` for those whose copy is the whole already."""
     if tab == DATA:
         return whole.data_text(run, step, desk.secrets)
     if tab == LOGS:
-        return whole.logs_text(desk.logs_of(run.id), step)
+        lines = desk.logs_of(run.id)
+        return whole.logs_text(lines if moment is None else lines[: moment.printed], step)
     return whole.events_text(desk.events_of(run.id), desk.secrets) if tab == EVENTS else None

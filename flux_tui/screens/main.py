@@ -280,7 +280,8 @@ class MainScreen(Screen[None]):
     @on(StepGraph.Chosen)
     def _step_chosen(self, message: StepGraph.Chosen) -> None:
         """Go to the details of a step: to its error if it has one; clicked twice, to its code."""
-        step = None if self.run_view is None else self.run_view.step(message.step)
+        view = self.past.view
+        step = None if view is None else view.step(message.step)
         if step is not None and step.error is not None:
             self.pick_tab(selection.ERROR)
         elif message.clicked:

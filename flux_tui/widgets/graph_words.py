@@ -20,7 +20,7 @@ LEAST_PAUSE: Final = 0.05
 class WaitingWords:
     """Has steps that wait for a signal drawn again when their words change: once a minute, at last a second.
 
-    Without a clock nothing is ever drawn again, and there is no timer while nothing waits.
+    Without a clock nothing is ever drawn again. There is no timer while nothing waits or the clock stands.
     """
 
     def __init__(self, graph: StepGraph, clock: Callable[[], float] | None) -> None:
@@ -28,6 +28,7 @@ class WaitingWords:
         self._clock = clock
         self._timer: Timer | None = None
         self._ends: dict[str, float] = {}
+        self._told_at = 0.0
 
     def watch(self, steps: Mapping[str, StepView]) -> float:
         """Watch the steps that wait now, instead of those before; return the time, 0 without a clock."""
@@ -37,17 +38,25 @@ class WaitingWords:
         }
         return self._schedule()
 
-    def _schedule(self) -> float:
+    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+    def _schedule(self) -> float:
+        self._stop()
         if self._clock is None:
             return 0.0
-        now = self._clock()
+        now = self._told_at = self._clock()
         pauses = [pause for end in self._ends.values() if (pause := next_change(end, now)) is not None]
         if pauses and self._graph.is_attached:
             self._timer = self._graph.set_timer(max(min(pauses) / 1000, LEAST_PAUSE), self._say)
         return now
 
     def _say(self) -> None:
-        self._graph.say_again(self._ends, self._schedule())
+        before = self._told_at
+        now = self._schedule()
+        if now == before:
+            self._stop()
+            return
+        self._graph.say_again(self._ends, now)

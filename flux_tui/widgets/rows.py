@@ -104,6 +104,12 @@ class Rows(ScrollView):
         """Put the cursor where a match is, and show it."""
         self.move_to(place)
 
+    def show_context(self) -> None:
+        """Show what is around the cursor, too, when it came to the edge of the view."""
+        top, height = self.scroll_offset.y, self.size.height
+        if height and not top < self.cursor < top + height - 1:
+            self.scroll_to(y=self.cursor - height // 3, animate=False, force=True)
+
     def way_back(self) -> Callable[[], None]:
         """Return what brings the cursor back to where it is now."""
         raise NotImplementedError

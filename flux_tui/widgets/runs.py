@@ -160,7 +160,7 @@ class RunsPane(Pane):
     def start_filter(self) -> None:
         """Show the filter line and give it the focus."""
         self.filtering = True
-        self._input.focus()
+        self.screen.set_focus(self._input)
 
     def filter_by(self, text: str) -> None:
         """Show the runs that match a text, and go to them."""

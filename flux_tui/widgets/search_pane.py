@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from flux_tui.model.recent import Recent
 from flux_tui.widgets.graph import StepGraph
+from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.pane import Pane
 from flux_tui.widgets.rows import Rows
 from flux_tui.widgets.searching import Search, SearchTarget
@@ -89,6 +90,7 @@ class SearchPane(Pane):
         self._searches: dict[Widget, Search] = {}
         self._targets: dict[Widget, SearchTarget] = {}
         self._view: Widget | None = None
+        self._working = False
 
     def compose(self) -> ComposeResult:
         """Yield the views and the line below them."""
@@ -116,7 +118,7 @@ class SearchPane(Pane):
         else:
             search.begin_again()
         self._show_line()
-        self.search_line.text.focus()
+        self.screen.set_focus(self.search_line.text)
 
     def show_search_of(self, view: Widget) -> None:
         """Show the search of a view that was brought to the front, if there is one."""
@@ -140,13 +142,21 @@ class SearchPane(Pane):
             text += "   n next  N previous  esc ends"
         self.search_line.count.update(text)
         self.search_line.set_class(not search.found and not search.unfinished, "-nothing")
-        if search.unfinished:
-            self.run_worker(self._work(search), group="search", exclusive=True)
+        if search.unfinished and not self._working:
+            self._working = True
+            self.run_worker(self._work, group="search")
 
-    async def _work(self, search: Search) -> None:
-        while search.unfinished and search is self.search:
-            await asyncio.sleep(BREATH)
-            search.work()
+    async def _work(self) -> None:
+        try:
+            while (search := self.search) is not None and search.unfinished:
+                await asyncio.sleep(BREATH)
+                search.work()
+        finally:
+            self._working = False
+
+    @on(LineList.Highlighted)
+    def _moved(self) -> None:
+        self._said(self._view)
 
     @on(Input.Changed, "SearchInput")
     def _typed(self, message: Input.Changed) -> None:

@@ -27,6 +27,10 @@ class SearchTarget(Protocol):
         """Put the cursor where a match is, and show it."""
         ...
 
+    def show_context(self) -> None:
+        """Show what is around the cursor, too."""
+        ...
+
     def way_back(self) -> Callable[[], None]:
         """Return what brings the cursor back to where it is now."""
         ...
@@ -112,7 +116,7 @@ class Search:
         if beside is not None:
             place, wrapped = beside
             self._note = WRAPPED if wrapped else ""
-            self._move(lambda: self.target.go_to_place(place))
+            self._go(place)
         self._tell()
 
     def take_back(self) -> None:
@@ -144,7 +148,14 @@ class Search:
         self._seeking = False
         if place is None and self.found:
             place = self._matches.places[0]
-        self._move(self._back if place is None else lambda: self.target.go_to_place(place))
+        if place is None:
+            self._move(self._back)
+        else:
+            self._go(place)
+
+    def _go(self, place: Place) -> None:
+        self._move(lambda: self.target.go_to_place(place))
+        self.target.show_context()
 
     def _move(self, move: Callable[[], None]) -> None:
         """Move the cursor; what is opened on the way is no news."""

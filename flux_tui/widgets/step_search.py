@@ -41,6 +41,9 @@ class StepSearch:
         if place < len(names):
             self._select(names[place])
 
+    def show_context(self) -> None:
+        """Do nothing: the graph shows what is around a step."""
+
     def way_back(self) -> Callable[[], None]:
         """Return what selects the step again that is selected now."""
         selected = self.graph.selected

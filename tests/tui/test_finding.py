@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fake_desk import NOW, FakeDesk, completed, described, module, started, step_events
+from textual import events
 from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -119,6 +120,10 @@ async def test_slash_does_what_fits_the_focus_and_the_footer_says_which() -> Non
         assert screen.details.search_line.text.value == "pick"
         await pilot.press("escape")
         assert not screen.details.has_class("-searching")
+        for key in ("slash", *"rcx"):
+            pilot.app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await until(lambda: screen.details.search_line.text.value == "rcx", pilot)
+        await pilot.press("escape")
         assert screen.focused in screen.details.query("*")
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from msgspec.structs import replace
 from textual.app import App
-from textual.events import MouseScrollDown
+from textual.events import Click, MouseScrollDown
 from textual.pilot import Pilot
 
 from flux_tui.model.layout import Mode
@@ -102,6 +102,10 @@ async def test_the_view_is_panned_with_keys_and_comes_back_to_the_selected_step(
         )
         await pilot.pause()
         assert graph.scroll_offset == panned
+        await pilot.resize_terminal(80, 12)
+        await pilot.pause()
+        assert graph.aid is Aid.BELOW
+        assert graph.scroll_offset == panned
         await pilot.press("right")
         await pilot.pause()
         assert "┃ ○ step-1" in text_of(graph)
@@ -125,6 +129,7 @@ async def test_the_view_is_dragged_with_the_mouse():
         await pilot.mouse_down(StepGraph, offset=(60, 2))
         await pilot.hover(StepGraph, offset=(20, 2))
         await pilot.mouse_up(StepGraph, offset=(20, 2))
+        await pilot._post_mouse_events([Click], StepGraph, (20, 2), button=1)
         await pilot.pause()
         assert graph.scroll_offset.x == 40
         assert {kind for kind, _ in graph.app.announced} == {"panned"}
@@ -187,13 +192,13 @@ async def test_breakpoints_and_the_place_where_a_run_is_paused_are_marked(mode):
 
 
 async def test_what_a_step_waits_for_is_kept_true_while_time_passes():
-    """The words change when the clock does; there is no timer while nothing waits."""
-    now = NOW
+    """The words change when the clock does."""
+    now, ticks = NOW, count()
     wait = WaitView(signal="go", until=NOW + 3 * MINUTE + 50)
     run = chain(
         2, {"step-0": StepView(name="step-0", status="suspended", waits_for=wait)}, status="suspended"
     )
-    async with opened(run, (60, 6), now=lambda: now) as (pilot, graph):
+    async with opened(run, (60, 6), now=lambda: now + next(ticks) / 1000) as (pilot, graph):
         assert "3 min left" in text_of(graph)
         now = NOW + 61_000
         for _ in range(200):
