@@ -62,6 +62,8 @@ async def _some(
             await act(row)
         except RunnerRefused as refused:
             progress.failures.append(Failure(run=row, reason=refused.message))
+        except Exception as error:  # noqa: BLE001 - shown with the run that it befell; the others go on
+            progress.failures.append(Failure(run=row, reason=f"{type(error).__qualname__}: {error}"))
         else:
             progress.done.append(row.id)
         told()

@@ -14,7 +14,7 @@ from flux_tui.model.secrets import MASK, Secrets
 MOST: Final = 200
 """How many places of one value are listed."""
 
-ABSENT: Final = "—"
+ABSENT: Final = "nothing"
 """What stands for a value that is not there."""
 
 

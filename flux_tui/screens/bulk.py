@@ -14,13 +14,13 @@ from textual.widgets import Static
 from flux_tui.bulk import Act, Failure, Progress, carry_out
 from flux_tui.looks import ID_CELLS
 from flux_tui.model.run import RunRowView
-from flux_tui.model.text import cut, printable
+from flux_tui.model.text import printable
 from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets import tones
 
 BAR_CELLS: Final = 40
-SHOWN: Final = 12
-"""How many failures are listed."""
+SHOWN: Final = 5
+"""How many reasons are listed, and runs to each."""
 
 REDRAW: Final = 0.1
 """Seconds between two looks at how far it is."""
@@ -107,10 +107,20 @@ def bar_content(progress: Progress, *, ended: bool, plain: bool = False) -> Cont
 
 
 def failure_lines(failures: Sequence[Failure]) -> Iterator[Content]:
-    """Return the first failures with their reasons, and how many more there are."""
+    """Return the reasons, each with the first of the runs that it kept."""
     yield Content.styled(f"✖ {len(failures):,} could not be done:", tones.BAD)
-    for failure in failures[:SHOWN]:
-        run = f"  {printable(failure.run.workflow)} {cut(printable(failure.run.id), ID_CELLS)}  "
-        yield Content.assemble((run, ""), (printable(failure.reason), tones.MUTED))
-    if len(failures) > SHOWN:
-        yield Content.styled(f"  and {len(failures) - SHOWN:,} more", tones.MUTED)
+    reasons: dict[str, list[str]] = {}
+    for failure in failures:
+        short = printable(failure.run.id)[:ID_CELLS]
+        reasons.setdefault(_without_id(failure), []).append(f"{printable(failure.run.workflow)} {short}")
+    for reason, runs in list(reasons.items())[:SHOWN]:
+        more = f" and {len(runs) - SHOWN:,} more" if len(runs) > SHOWN else ""
+        yield Content.styled(f"{', '.join(runs[:SHOWN])}{more}", tones.HEADING)
+        yield Content.styled(f"  {printable(reason)}", tones.MUTED)
+    if len(reasons) > SHOWN:
+        yield Content.styled(f"and for {len(reasons) - SHOWN:,} more reasons", tones.MUTED)
+
+
+def _without_id(failure: Failure) -> str:
+    """Return the reason in words that are the same for every run."""
+    return failure.reason.replace(f"Run {failure.run.id} ", "The run ").replace(failure.run.id, "it")

@@ -39,7 +39,7 @@ class ForkScreen(EditDataScreen):
 def what_runs(runs: Sequence[str], commits: Sequence[str]) -> Content:
     """Return what a fork runs; its commits are done again, under keys of their own."""
     names = ", ".join(map(printable, runs))
-    line = Content.assemble(("A new run with this data: ", tones.MUTED), names)
+    line = Content.assemble(("A new run, which runs ", tones.MUTED), names)
     if not commits:
         return line
     done = ", ".join(map(printable, commits))

@@ -18,7 +18,7 @@ from flux_tui.looks import ID_CELLS
 from flux_tui.model.replay import Outcome, Place, ReplayedStep, replayed_steps, report_text, verdict
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.text import cut, fit, printable
+from flux_tui.model.text import ELLIPSIS, cut, fit, printable
 from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets import tones
 from flux_tui.widgets.text_rows import TextRow, TextRows
@@ -31,6 +31,9 @@ STEP_CELLS: Final = 24
 PATH_CELLS: Final = 22
 INDENT: Final = "    "
 VALUE_CHARACTERS: Final = 400
+BEFORE_DIFFERENCE: Final = 24
+"""How many characters that are the same are shown before two long sides begin to differ."""
+
 OUTCOMES: Final = {
     Outcome.SAME: ("✔", tones.GOOD),
     Outcome.DIFFERS: ("✖", tones.BAD),
@@ -91,7 +94,7 @@ class ReplayScreen(Dialog[None]):
         self._opened = {step.name for step in self._steps if step.places}
         said = printable(verdict(report, self._steps))
         glyph, tone = OUTCOMES[Outcome.SAME if report.ok else Outcome.DIFFERS]
-        note = "Recorded → with the code as it is now. Nothing was written, no commit was done."
+        note = "Recorded → as the code is now. Nothing was written, no commit done."
         self._verdict.update(
             Content("\n").join(
                 [
@@ -191,11 +194,23 @@ def place_rows(place: Place) -> Sequence[Content]:
     if len(before) + len(after) <= ONE_ROW:
         head = f"{INDENT}{fit(path, PATH_CELLS)} " if len(path) <= PATH_CELLS else f"{INDENT}{path} "
         return [Content.assemble((head, ""), (before, tones.BAD), (" → ", tones.MUTED), (after, tones.GOOD))]
+    before, after = (printable(side) for side in from_difference(place.recorded, place.replayed))
     return [
         Content.assemble((f"{INDENT}{path}", "")),
         Content.assemble((f"{INDENT}  - ", tones.MUTED), (before, tones.BAD)),
         Content.assemble((f"{INDENT}  + ", tones.MUTED), (after, tones.GOOD)),
     ]
+
+
+def from_difference(before: str, after: str) -> tuple[str, str]:
+    """Return two long texts from shortly before the place at which they differ."""
+    same = next(
+        (at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
+        min(len(before), len(after)),
+    )
+    start = max(same - BEFORE_DIFFERENCE, 0)
+    begun = ELLIPSIS if start else ""
+    return begun + before[start : start + VALUE_CHARACTERS], begun + after[start : start + VALUE_CHARACTERS]
 
 
 ONE_ROW: Final = 60

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from flux_tui.bulk import AT_ONCE, Progress, carry_out
+from flux_tui.bulk import AT_ONCE, Failure, Progress, carry_out
 from flux_tui.model.bulk import Verb, counted, described, plan
 from flux_tui.model.marks import Marks
 from flux_tui.model.run import RunRowView
 from flux_tui.runner.member import RunnerRefused
+from flux_tui.screens.bulk import failure_lines
 
 
 def row(run_id: str, status: str = "failed", workflow: str = "order") -> RunRowView:
@@ -95,6 +96,34 @@ async def test_runs_are_acted_on_a_few_at_a_time() -> None:
     assert len(progress.done) == 19
     assert [(each.run.id, each.reason) for each in progress.failures] == [("7", "somebody has it")]
     assert progress.fraction == 1.0
+
+
+async def test_an_unforeseen_error_of_one_run_stops_no_other() -> None:
+    """It is shown with its type."""
+
+    async def act(each: RunRowView) -> None:
+        if each.id == "1":
+            raise OSError("pipe closed")
+
+    progress = Progress(6)
+    await carry_out([row(str(number)) for number in range(6)], act, progress)
+    assert len(progress.done) == 5
+    assert progress.failures[0].reason == "OSError: pipe closed"
+
+
+def test_failures_are_told_by_their_reason() -> None:
+    """A hundred runs in the same hands are one line, not a hundred."""
+    failures = [
+        Failure(run=row(f"{number:06}x"), reason=f"Run {number:06}x is in the hands of process 12.")
+        for number in range(100)
+    ]
+    lines = [
+        line.plain for line in failure_lines([*failures, Failure(run=row("odd"), reason="no such step")])
+    ]
+    assert lines[0] == "✖ 101 could not be done:"
+    assert lines[1].startswith("order 000000, order 000001, ")
+    assert lines[1].endswith(" and 95 more")
+    assert lines[2:] == ["  The run is in the hands of process 12.", "order odd", "  no such step"]
 
 
 async def test_stopping_lets_what_is_under_way_end_and_begins_nothing_more() -> None:

@@ -14,7 +14,7 @@ from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.replayed import packed, unpacked
-from flux_tui.screens.replay import ReplayScreen
+from flux_tui.screens.replay import ReplayScreen, from_difference
 from flux_tui.widgets.text_rows import TextRows
 
 RUN = RunView(
@@ -61,15 +61,15 @@ def test_every_step_says_what_became_of_it() -> None:
 
 
 def test_a_difference_is_told_at_its_place_inside_the_value() -> None:
-    """What is the same around it is left out; what is missing on a side is a dash."""
+    """What is the same around it is left out; what is missing on a side is said."""
     before = {"lines": [{"sku": "x", "amount": 12}], "old": 1}
     after = {"lines": [{"sku": "x", "amount": 13}, {"sku": "y"}]}
     found = report(data("order", before, after))
     [price, *_] = replayed_steps(found, RUN, Secrets())
     assert [(place.path, place.recorded, place.replayed) for place in price.places] == [
         ("data.order.lines[0].amount", "12", "13"),
-        ("data.order.lines[1]", "—", '{ "sku": "y" }'),
-        ("data.order.old", "1", "—"),
+        ("data.order.lines[1]", "nothing", '{ "sku": "y" }'),
+        ("data.order.old", "1", "nothing"),
     ]
     assert verdict(found, (price,)) == "1 step differs from the record"
     assert "data.order.lines[0].amount: 12 → 13" in report_text(found, (price,))
@@ -82,6 +82,17 @@ def test_values_of_the_same_text_and_another_type_are_told_apart() -> None:
     number, day = price.places
     assert (number.path, number.recorded, number.replayed) == ("data.n", "1", "true")
     assert "datetime" in day.recorded
+
+
+def test_long_values_are_shown_from_where_they_differ() -> None:
+    """The same beginning of both would say nothing."""
+    same = "x" * 500
+    before, after = from_difference(f"{same} old", f"{same} new")
+    assert before.endswith("x old")
+    assert after.endswith("x new")
+    assert before.startswith("…")
+    assert len(before) < 40
+    assert from_difference("a", "ab") == ("a", "ab")
 
 
 def test_secrets_stay_masked() -> None:
