@@ -266,8 +266,13 @@ class DataShape:
         own: dict[str, bool] = data._flux_own  # noqa: SLF001 - the two are one idea
         if not own:
             return UNCHANGED, {}
-        values = {key: dict.__getitem__(data, key) for key in own if key in data}
-        gone = () if len(values) == len(own) else [key for key in own if key not in data]
+        values: dict[str, Any] = {}
+        gone: list[str] = []
+        for key in own:
+            if key in data:
+                values[key] = dict.__getitem__(data, key)
+            else:
+                gone.append(key)
         return _difference(values, gone, run)
 
     def edit(self, patch: Mapping[str, Any]) -> Delta:
@@ -283,7 +288,10 @@ def _difference(values: dict[str, Any], gone: Iterable[str], run: RunData) -> tu
     texts = run.texts
     changed: dict[str, str] = {}
     for key, value in values.items():
-        text = encode_key(key, value)
+        try:
+            text = encode(value)
+        except SerializationError as error:
+            raise _unstorable(key, error) from error
         if texts.get(key) != text:
             changed[key] = text
     deleted = tuple([key for key in gone if key in texts])
@@ -319,4 +327,8 @@ def encode_key(key: str, value: Any) -> str:
     try:
         return encode(value)
     except SerializationError as error:
-        raise SerializationError(f"ctx.data[{key!r}] cannot be stored: {error}") from error
+        raise _unstorable(key, error) from error
+
+
+def _unstorable(key: str, error: SerializationError) -> SerializationError:
+    return SerializationError(f"ctx.data[{key!r}] cannot be stored: {error}")

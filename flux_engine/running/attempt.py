@@ -20,6 +20,8 @@ from flux_engine.running.threads import end_child, run_in_thread
 from flux_engine.running.time_limit import TimeLimit
 from flux_engine.waiting import Sleep, Wait
 
+_WAITS = (Wait, Sleep)
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """What came of an attempt. ``output`` is JSON text; ``values`` has the touched keys of the data."""
@@ -61,7 +63,7 @@ async def run_attempt(
                 end_child(sys.exception())
         if limit.expired:
             raise _too_long(step, ctx, timeout)  # noqa: TRY301 - an outcome like what the handler raises
-        waits_for = returned if isinstance(returned, Wait | Sleep) else None
+        waits_for = returned if isinstance(returned, _WAITS) else None
         output = None if returned is None or waits_for is not None else _encode_output(step, returned)
         delta, values = _changes(step, shape, ctx, data)
     except (KeyboardInterrupt, asyncio.CancelledError) as error:

@@ -23,6 +23,9 @@ DURABILITY = {"full": 2, "normal": 1}
 PAGE = 2048
 """Bytes of a page in a new file. A step changes two or three pages, and each is written whole."""
 
+LOG_PAGES = 2000
+"""Pages of the write-ahead log, after which it is copied into the file: 4 MB, as SQLite has it by default."""
+
 _TABLES = """
 -- A run as it stands. What is large and does not change with each step is in `definitions`, so that
 -- a step forward writes one short row.
@@ -144,6 +147,7 @@ def prepare_writer(connection: sqlite3.Connection, path: Path, *, durability: st
     connection.execute(f"PRAGMA page_size = {PAGE}")
     _use_wal(connection, path, patience)
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     connection.execute(f"PRAGMA synchronous = {DURABILITY[durability]}")
     level = _number(connection, "synchronous")
     if level != DURABILITY[durability]:
