@@ -18,6 +18,7 @@ MODULES = {
     "growth": "growth",
     "large": "large_data",
     "rest": "at_rest",
+    "soak": "soak",
     "listing": "listing",
     "startup": "startup",
     "reload": "reload",

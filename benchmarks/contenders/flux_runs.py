@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.contenders import main
+from benchmarks.contenders import main, quickest
 from flux_engine import (
     FluxEngine,
+    FluxSilentLogger,
     JsonFileTraceSink,
     MemoryStorage,
     SQLiteStorage,
@@ -51,10 +52,7 @@ def memory(folder: str, runs: int, *, traced: bool = False) -> float:
         async with FluxEngine(trace=trace) as engine:
             for _ in range(WARM_UP):
                 await engine.execute(flow)
-            began = time.perf_counter()
-            for _ in range(runs):
-                await engine.execute(flow)
-            return (time.perf_counter() - began) / runs / STEPS * 1e6
+            return await quickest(runs, lambda: engine.execute(flow)) / STEPS * 1e6
 
     return asyncio.run(measured())
 
@@ -156,6 +154,46 @@ async def _share_of_a_core(seconds: float) -> float:
     return (time.process_time() - used) / (time.perf_counter() - began) * 100
 
 
+def soak(folder: str, runs: int, at_once: int, what: Literal["megabytes", "growth"]) -> float:
+    """Return what the memory, or the CPU time of a step in percent, has grown by between two long stretches.
+
+    Runs of ten steps, every tenth of which fails and is retried, in a SQLite file and with a trace.
+    """
+
+    async def fail_at_first(ctx: Any) -> None:
+        if ctx.attempt == 1 and hash(ctx.id) % 10 == 0:
+            raise ValueError("declined")
+
+    builder = create_workflow("soaking")
+    for index in range(STEPS):
+        builder = builder.step(f"s{index}", fail_at_first if index == STEPS // 2 else _count, retries=0)
+    flow = builder.build()
+
+    async def one(engine: FluxEngine) -> None:
+        result = await engine.execute(flow)
+        if not result.ok and result.error is not None and result.error.step is not None:
+            await engine.retry_step(flow, result.id, result.error.step)
+
+    async def stretch(engine: FluxEngine) -> float:
+        began = time.process_time()
+        for _ in range(runs // at_once):
+            await asyncio.gather(*[one(engine) for _ in range(at_once)])
+        return time.process_time() - began
+
+    async def measured() -> float:
+        trace = JsonFileTraceSink(Path(folder) / "trace.ndjson")
+        async with FluxEngine(
+            storage=_storage("sqlite", folder), trace=trace, logger=FluxSilentLogger()
+        ) as engine:
+            await stretch(engine)
+            memory, early = _resident_megabytes(), await stretch(engine)
+            await stretch(engine)
+            late = await stretch(engine)
+        return _resident_megabytes() - memory if what == "megabytes" else (late / early - 1) * 100
+
+    return asyncio.run(measured())
+
+
 def _resident_megabytes() -> float:
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
@@ -164,4 +202,13 @@ def _resident_megabytes() -> float:
 
 
 if __name__ == "__main__":
-    main({"memory": memory, "durable": durable, "long_run": long_run, "large": large, "at_rest": at_rest})
+    main(
+        {
+            "memory": memory,
+            "durable": durable,
+            "long_run": long_run,
+            "large": large,
+            "at_rest": at_rest,
+            "soak": soak,
+        }
+    )

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from benchmarks.contenders import main
+from benchmarks.contenders import main, quickest
 
 STEPS = 10
 WARM_UP = 5
@@ -41,10 +41,7 @@ def memory(folder: str, runs: int) -> float:  # noqa: ARG001 - nothing is kept
         chain = _chain()
         for _ in range(WARM_UP):
             await chain.ainvoke({"n": 0})
-        began = time.perf_counter()
-        for _ in range(runs):
-            await chain.ainvoke({"n": 0})
-        return (time.perf_counter() - began) / runs / STEPS * 1e6
+        return await quickest(runs, lambda: chain.ainvoke({"n": 0})) / STEPS * 1e6
 
     return asyncio.run(measured())
 
