@@ -29,6 +29,9 @@ _DRAWN: Final = {
     "✗": "x",
     "⏎": "<",
     "⋯": "~",
+    "≈": "~",
+    "\N{EN DASH}": "-",
+    "\N{MULTIPLICATION SIGN}": "x",
 }
 
 
