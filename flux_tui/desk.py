@@ -5,6 +5,7 @@ as a ``Change``; whoever listens asks the desk for what it needs then.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
@@ -41,6 +42,9 @@ TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
 
 STORE_BUSY, STORE_IDLE = 0.25, 2.0
 """Seconds between two looks at the store."""
+
+LAST_DELETIONS = 4.0
+"""Seconds that the end of the program waits for the runner to delete what was deleted last."""
 
 BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
@@ -116,7 +120,8 @@ class Desk(Verbs):
 
         What the user has deleted last is deleted before.
         """
-        await self.deletions.carry_out_all()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.deletions.carry_out_all(), LAST_DELETIONS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
