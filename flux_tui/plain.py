@@ -23,6 +23,7 @@ _DRAWN: Final = {
     **dict.fromkeys("●◉", "*"),
     **dict.fromkeys("○◌◯", "o"),
     "…": "~",
+    "↻": "~",
     "✔": "v",
     "✓": "v",
     "✖": "x",
