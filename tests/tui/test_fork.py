@@ -90,7 +90,7 @@ async def test_marked_runs_are_retried_each_from_the_step_that_failed() -> None:
         question = pilot.app.screen
         assert isinstance(question, ConfirmScreen)
         assert "charge (2)" in question.detail
-        assert "1 (completed: no step failed)" in question.detail
+        assert "1 (completed, no step failed)" in question.detail
         await pilot.press("y")
         await until(
             lambda: isinstance(pilot.app.screen, BulkScreen) and pilot.app.screen.ended, "the failures"
