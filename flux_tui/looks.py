@@ -189,7 +189,8 @@ def runs_subtitle(desk: "Desk", marked: int = 0) -> str:
     """Return what the lower edge of the runs says: how many are marked, how many there are or match."""
     more = "+" if desk.older else ""
     known = desk.runs.total - len(desk.runs.hidden)
-    said = f"{len(desk.runs)} of {known}{more}" if desk.runs.filter else f"{known}{more}" if known else ""
+    count = f"{known:,}{more}" if known else ""
+    said = f"{len(desk.runs):,} of {known:,}{more}" if desk.runs.filter else count
     return f"{marked:,} marked · {said}" if marked else said
 
 

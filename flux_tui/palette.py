@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rich.markup import escape
 from textual.command import Hit, Hits, Provider
 from textual.content import Content
 
@@ -15,6 +14,8 @@ from flux_tui.model.text import age_text, printable, status_glyph, status_tone, 
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
+
+PLACEHOLDER: Final = "Commands, workflows, steps, or the beginning of a run's id"
 
 SHORTEST: Final = 3
 """How many characters of an id are looked for."""
