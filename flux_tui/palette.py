@@ -11,6 +11,7 @@ from textual.content import Content
 from flux_tui import selection
 from flux_tui.model.run import RunRowView
 from flux_tui.model.text import age_text, printable, status_glyph, status_tone, status_word
+from flux_tui.palette_actions import command_text
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
@@ -92,11 +93,11 @@ class JumpProvider(Provider):
         )
         age = age_text(main.desk.now() - row.started_at)
         said = f"{status_word(row.status)} · {'just now' if age == 'now' else f'{age} ago'}"
-        return Hit(score, shown, partial(_to_run, main, row), text=shown.plain, help=escape(said))
+        return Hit(score, command_text(shown, said), partial(_to_run, main, row), text=shown.plain)
 
 
 def _hit(score: float, text: str, said: str, command: Callable[[], None]) -> Hit:
-    return Hit(score, Content(text), command, text=text, help=escape(said))
+    return Hit(score, command_text(Content(text), said), command, text=text)
 
 
 def _sign(main: "MainScreen", status: str) -> str:
