@@ -86,7 +86,7 @@ class JumpProvider(Provider):
     def _run(self, main: "MainScreen", row: RunRowView, score: float) -> Hit:
         tone = status_tone(row.status)
         shown = Content.assemble(
-            (_sign(main, row.status), "$text-muted" if tone == "muted" else f"${tone}"),
+            (_sign(main, row.status), "$text-muted" if tone == "muted" else f"$text-{tone}"),
             " Run ",
             (printable(row.id), "bold"),
             f"  {printable(row.workflow)}",

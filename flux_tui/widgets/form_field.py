@@ -31,7 +31,7 @@ class FormField(Vertical):
     FormField { height: auto; margin-bottom: 1; }
     FormField > Horizontal { height: auto; }
     FormField .name { width: 20; padding-right: 1; }
-    FormField .hint { margin-left: 20; color: $foreground 58%; }
+    FormField .hint { margin-left: 20; color: $text-muted; }
     FormField.-wrong .hint { color: $text-error; }
     FormField Input, FormField Select, FormField TextArea { width: 1fr; }
     FormField TextArea { height: auto; min-height: 2; max-height: 8; }
