@@ -149,7 +149,7 @@ def undo(screen: "MainScreen") -> None:
 async def mark_unread(screen: "MainScreen") -> None:
     """Mark the runs that the filter lets through and that were not read yet too."""
     desk, chosen = screen.desk, screen.desk.runs.filter
-    if not desk.older:
+    if not desk.pages.older:
         return
     query = replace(chosen.query(), limit=MARKED_AT_ONCE)
     while len(screen.marks) < MOST_MARKED:
