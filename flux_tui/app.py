@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from rich.markup import escape
 from textual import events, on
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.filter import LineFilter, Monochrome
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
 
 from flux_tui import actions, editor, key_help, keymap, themes
 from flux_tui.desk import Desk
-from flux_tui.palette import JumpProvider
+from flux_tui.harmless import HARMLESS
+from flux_tui.model.text import printable, printable_lines
+from flux_tui.palette import PLACEHOLDER, JumpProvider
+from flux_tui.palette_actions import ActionProvider
 from flux_tui.plain import ASCII, MONOCHROME, NO_COLOR
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.main import MainScreen
@@ -31,7 +34,7 @@ class FluxApp(App[int], inherit_bindings=False):
     """The dashboard."""
 
     TITLE = "flux"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {JumpProvider}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider, JumpProvider}
     CSS_PATH: ClassVar = ["styles/main.tcss", "styles/plain.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "hint_quit", "Quit", show=False, system=True),
@@ -64,7 +67,7 @@ class FluxApp(App[int], inherit_bindings=False):
 
     def get_line_filters(self) -> list[LineFilter]:
         """Return what is done to each line before it is written: what is unwanted is taken out."""
-        filters = list(super().get_line_filters())
+        filters: list[LineFilter] = [HARMLESS, *super().get_line_filters()]
         if self.no_color:
             filters.append(NO_COLOR if self.native_ansi_color else MONOCHROME)
         if self.desk.settings.ascii:
@@ -109,6 +112,21 @@ class FluxApp(App[int], inherit_bindings=False):
         else:
             await super().on_event(event)
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Tell the user something for a while: as it is, whatever is in it, never read as markup."""
+        del markup
+        super().notify(
+            printable_lines(message), title=printable(title), severity=severity, timeout=timeout, markup=False
+        )
+
     def action_hint_quit(self) -> None:
         """Say how to quit."""
         keys = actions.keys_of(actions.find("quit"), self.desk.settings.keymap)
@@ -117,7 +135,7 @@ class FluxApp(App[int], inherit_bindings=False):
     def action_command_palette(self) -> None:
         """Open the command palette, but not above a dialog."""
         if isinstance(self.screen, MainScreen):
-            super().action_command_palette()
+            self.push_screen(CommandPalette(placeholder=PLACEHOLDER, id="--command-palette"))
 
     @on(EditDataScreen.EditorRequested)
     def _edit_text(self, message: EditDataScreen.EditorRequested) -> None:
@@ -148,7 +166,7 @@ class FluxApp(App[int], inherit_bindings=False):
                 continue
             reason = action.needs(situation)
             text = action.description if reason is None else f"Not now: {reason}"
-            yield SystemCommand(action.title, escape(text), lambda chosen=action.id: screen.action_do(chosen))
+            yield SystemCommand(action.title, text, lambda chosen=action.id: screen.action_do(chosen))
 
 
 def _typed_into(widget: Widget, event: events.Key) -> bool:

@@ -5,6 +5,7 @@ as a ``Change``; whoever listens asks the desk for what it needs then.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
@@ -41,6 +42,9 @@ TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
 
 STORE_BUSY, STORE_IDLE = 0.25, 2.0
 """Seconds between two looks at the store."""
+
+LAST_DELETIONS = 4.0
+"""Seconds that the end of the program waits for the runner to delete what was deleted last."""
 
 BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
@@ -91,7 +95,7 @@ class Desk(Verbs):
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
         self._store = None if trace_only else StoreFeed(settings.db)
-        self._pages = Paging(self.runs)
+        self.pages = Paging(self.runs)
         self.failures = Failures(self.runs, self._store, self.take)
         self._runners = None if trace_only else Runners(settings, paths, self)
 
@@ -116,7 +120,8 @@ class Desk(Verbs):
 
         What the user has deleted last is deleted before.
         """
-        await self.deletions.carry_out_all()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.deletions.carry_out_all(), LAST_DELETIONS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -188,18 +193,13 @@ class Desk(Verbs):
         if chosen == self.runs.filter:
             return
         self.runs.set_filter(chosen)
-        self._pages.begin()
+        self.pages.begin()
         if self._store is not None:
             self._spawn(self._read_page(self._store))
 
-    @property
-    def older(self) -> bool:
-        """Whether the store has more runs than were read."""
-        return self._pages.older
-
     def read_older(self) -> None:
         """Have the next page of older runs read, if the store has one."""
-        if self._store is not None and self._pages.older and not self._reading_older:
+        if self._store is not None and self.pages.older and not self._reading_older:
             self._reading_older = True
             self._spawn(self._read_older(self._store))
 
@@ -321,7 +321,7 @@ class Desk(Verbs):
         if not chosen and store.exists and store.problem is None:
             self.forget(missing(self.runs, rows, before=None, is_last=len(rows) < PAGE))
         if chosen is self.runs.filter:
-            self._pages.top(rows)
+            self.pages.top(rows)
         self.census.count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
@@ -329,7 +329,7 @@ class Desk(Verbs):
             changed.add(run_id)
         if changed:
             self.tell(Change(runs=frozenset(changed)))
-        if self._pages.wanting:
+        if self.pages.wanting:
             self.read_older()
 
     async def _sweep_on(self, store: StoreFeed) -> None:
@@ -344,9 +344,11 @@ class Desk(Verbs):
     async def _read_older(self, store: StoreFeed) -> None:
         try:
             async with self._paging:
-                await self._pages.read(store, self.take)
+                await self.pages.read(store, self.take)
         finally:
             self._reading_older = False
+        if self.pages.wanting:
+            self.read_older()
 
     def take(self, rows: Sequence[RunRowView]) -> None:
         """Take a page of the store into the list."""

@@ -19,7 +19,7 @@ def leave(screen: "MainScreen", gone: Collection[str]) -> None:
         return
     screen.runs.rows_changed()
     key = screen.runs.cursor_key
-    if now.run not in screen.desk.runs.hidden:
+    if screen.desk.loaded and now.run not in screen.desk.runs.hidden:
         tell(screen, f"run {printable(now.run)[:ID_CELLS]} is no longer in the store", title="Run deleted")
     if key is not None:
         screen.go_to_run(str(key))

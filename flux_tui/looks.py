@@ -140,7 +140,8 @@ def no_workflows(desk: "Desk") -> str:
 def no_runs(desk: "Desk") -> str:
     """Return what stands in the place of runs."""
     if desk.runs.total:
-        return "No run matches the filter. esc clears it."
+        looking = " so far; older ones are being looked at" if desk.pages.older else ""
+        return f"No run matches the filter{looking}. esc clears it."
     if desk.state.store_problem is not None:
         return "The runs cannot be read: the top of the screen says why."
     if desk.trace_only or desk.read_only:
@@ -187,9 +188,11 @@ def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
 
 def runs_subtitle(desk: "Desk", marked: int = 0) -> str:
     """Return what the lower edge of the runs says: how many are marked, how many there are or match."""
-    more = "+" if desk.older else ""
+    more = "+" if desk.pages.older else ""
     known = desk.runs.total - len(desk.runs.hidden)
-    said = f"{len(desk.runs)} of {known}{more}" if desk.runs.filter else f"{known}{more}" if known else ""
+    count = f"{known:,}{more}" if known else ""
+    sifted = max(known, desk.pages.looked_at)
+    said = f"{len(desk.runs):,} of {sifted:,}{more}" if desk.runs.filter else count
     return f"{marked:,} marked · {said}" if marked else said
 
 

@@ -16,8 +16,11 @@ from flux_tui.model.runs import RunsModel
 ENOUGH: Final = 50
 """How many more runs are shown before reading older ones rests."""
 
-MOST_PAGES: Final = 50
-"""How many pages are read at a time for a filter that lets few runs through."""
+SIFTED: Final = 1000
+"""How many runs are looked through at a time for those that the filter lets through."""
+
+MOST_PAGES: Final = 20
+"""How many pages are read before others have their turn."""
 
 FAILURES_A_PAGE: Final = 50
 
@@ -25,24 +28,26 @@ FAILURES_A_PAGE: Final = 50
 class Paging:
     """Reads the runs of the store from the newest to older ones, as far as the filter of now.
 
-    ``older`` says that there are some that were not read yet.
+    ``older`` says that there are some that were not read yet, ``looked_at`` how many the filter has sifted.
     """
 
     def __init__(self, runs: RunsModel) -> None:
         self.older = False
+        self.looked_at = 0
         self._runs = runs
         self._begun = False
         self._last: RunRowView | None = None
 
     def begin(self) -> None:
         """Begin at the top again: the filter is another one."""
-        self._begun, self._last = False, None
+        self._begun, self._last, self.looked_at = False, None, 0
 
     def top(self, rows: Sequence[RunRowView]) -> None:
         """Take note of the newest page. What was read below it before stays read."""
         if not self._begun:
             self._begun, self.older = True, len(rows) == PAGE
             self._last = rows[-1] if rows else None
+            self.looked_at = len(rows)
 
     @property
     def wanting(self) -> bool:
@@ -50,15 +55,17 @@ class Paging:
         return self.older and bool(self._runs.filter) and len(self._runs) < ENOUGH
 
     async def read(self, store: StoreFeed, take: Callable[[Sequence[RunRowView]], None]) -> None:
-        """Read older runs until enough of them are shown, and have ``take`` take each page."""
+        """Read older runs until enough of them are shown, and have ``take`` take those that are."""
         chosen, shown = self._runs.filter, len(self._runs)
+        limit = SIFTED if chosen else PAGE
         for _ in range(MOST_PAGES):
-            rows = await store.page(chosen, before=self._last)
+            rows = await store.page(chosen, before=self._last, limit=limit)
             if chosen is not self._runs.filter:
                 return
-            self.older = len(rows) == PAGE
+            self.older = len(rows) == limit
             self._last = rows[-1] if rows else self._last
-            take(rows)
+            self.looked_at += len(rows)
+            take([row for row in rows if chosen.matches(row)])
             if not self.older or len(self._runs) >= shown + ENOUGH:
                 return
 

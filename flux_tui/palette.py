@@ -5,16 +5,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rich.markup import escape
 from textual.command import Hit, Hits, Provider
 from textual.content import Content
 
 from flux_tui import selection
 from flux_tui.model.run import RunRowView
 from flux_tui.model.text import age_text, printable, status_glyph, status_tone, status_word
+from flux_tui.palette_actions import command_text
 
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
+
+PLACEHOLDER: Final = "Commands, workflows, steps, or the beginning of a run's id"
 
 SHORTEST: Final = 3
 """How many characters of an id are looked for."""
@@ -84,18 +86,18 @@ class JumpProvider(Provider):
     def _run(self, main: "MainScreen", row: RunRowView, score: float) -> Hit:
         tone = status_tone(row.status)
         shown = Content.assemble(
-            (_sign(main, row.status), "$text-muted" if tone == "muted" else f"${tone}"),
+            (_sign(main, row.status), "$text-muted" if tone == "muted" else f"$text-{tone}"),
             " Run ",
             (printable(row.id), "bold"),
             f"  {printable(row.workflow)}",
         )
         age = age_text(main.desk.now() - row.started_at)
         said = f"{status_word(row.status)} · {'just now' if age == 'now' else f'{age} ago'}"
-        return Hit(score, shown, partial(_to_run, main, row), text=shown.plain, help=escape(said))
+        return Hit(score, command_text(shown, said), partial(_to_run, main, row), text=shown.plain)
 
 
 def _hit(score: float, text: str, said: str, command: Callable[[], None]) -> Hit:
-    return Hit(score, Content(text), command, text=text, help=escape(said))
+    return Hit(score, command_text(Content(text), said), command, text=text)
 
 
 def _sign(main: "MainScreen", status: str) -> str:

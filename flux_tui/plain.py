@@ -23,12 +23,16 @@ _DRAWN: Final = {
     **dict.fromkeys("●◉", "*"),
     **dict.fromkeys("○◌◯", "o"),
     "…": "~",
+    "↻": "~",
     "✔": "v",
     "✓": "v",
     "✖": "x",
     "✗": "x",
     "⏎": "<",
     "⋯": "~",
+    "≈": "~",
+    "\N{EN DASH}": "-",
+    "\N{MULTIPLICATION SIGN}": "x",
 }
 
 

@@ -1,5 +1,6 @@
 """A project's store and trace: their folders, and the engines that the commands open on them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +22,12 @@ def open_engine(
     trace: FluxTraceSink | None = None,
     hooks: Hooks | None = None,
     logger: FluxLogger | None = None,
+    pause_before: Callable[[str, str, str], bool] | None = None,
 ) -> FluxEngine:
     """Return an engine on the project's store, writing the project's trace. Enter it with ``async with``.
 
-    ``trace`` is told every event too. Raises ``StorageError`` when a folder cannot be made.
+    ``trace`` is told every event too; ``pause_before`` is the engine's. Raises ``StorageError`` when a folder
+    cannot be made.
     """
     make_folders(settings)
     file = JsonFileTraceSink(settings.trace)
@@ -35,6 +38,7 @@ def open_engine(
         default_timeout=settings.default_timeout,
         logger=logger,
         on=hooks,
+        pause_before=pause_before,
     )
 
 

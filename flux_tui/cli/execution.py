@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from flux_engine import FluxConsoleLogger, FluxEngine, FluxResult
 from flux_engine.waiting import VERDICTS
+from flux_tui.cli.breaks import PauseBefore
 from flux_tui.cli.errors import INTERRUPTED, RUN_FAILED
 from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.progress import Progress
@@ -38,15 +39,23 @@ class Foreground:
         self._data = data
         self.ask = progress.ask
 
-    def carry_out(self, verb: Verb, *, as_json: bool, where: tuple[str, ...]) -> int:
+    def carry_out(
+        self,
+        verb: Verb,
+        *,
+        as_json: bool,
+        where: tuple[str, ...],
+        pause_before: PauseBefore | None = None,
+    ) -> int:
         """Run a verb that gives a result; show its progress, then its result.
 
         ``where`` are the arguments that find the workflow again, for the commands that are suggested.
-        Returns the exit code. Ctrl-C interrupts the run, which can be resumed.
+        ``pause_before`` says before which steps the run stops. Returns the exit code. Ctrl-C interrupts the
+        run, which can be resumed.
         """
         try:
             with self._progress.moving():
-                result = asyncio.run(self._in_engine(verb))
+                result = asyncio.run(self._in_engine(verb, pause_before))
         except KeyboardInterrupt:
             self._tell(self._interruption(where))
             return INTERRUPTED
@@ -54,10 +63,11 @@ class Foreground:
         _write_result(result, self._data, as_json=as_json)
         return RUN_FAILED if result.status == "failed" else 0
 
-    async def _in_engine(self, verb: Verb) -> FluxResult[Any]:
+    async def _in_engine(self, verb: Verb, pause_before: PauseBefore | None) -> FluxResult[Any]:
+        logger = FluxConsoleLogger()
         with self._answering_ctrl_c():
             async with open_engine(
-                self._settings, trace=self._progress, logger=FluxConsoleLogger()
+                self._settings, trace=self._progress, logger=logger, pause_before=pause_before
             ) as engine:
                 return await verb(engine)
 
@@ -116,6 +126,11 @@ def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...]) -> lis
     lines = [f"{look.glyph(result.status)} {result.status}{at}{took}"]
     if result.status == "suspended":
         return [*lines, *_waits(result, where)]
+    if result.status == "paused":
+        step = next((entry.name for entry in result.history if not entry.status.done), None)
+        before = f" before {printable(step)}" if step else ""
+        lines = [f"{look.glyph(result.status)} paused{before}{took}"]
+        return [*lines, f"go on with it: {_command('resume', result.id, where)}"]
     if error is None:
         return lines
     lines += ["", *error_lines(error, look), ""]

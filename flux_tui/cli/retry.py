@@ -8,6 +8,7 @@ import typer
 
 from flux_engine import FluxEngine, FluxResult, RetryPlan
 from flux_engine.execution import WorkflowState
+from flux_tui.cli.breaks import Break, Next, pause_before
 from flux_tui.cli.definitions import workflow_named
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.execution import finding_again, foreground
@@ -89,6 +90,12 @@ def retry(
 def resume(
     run: RunId,
     *,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="JSON|@FILE|-", help="An object to merge over what that step finds."),
+    ] = None,
+    next_step: Next = False,
+    breakpoints: Break = None,
     allow_changed: AllowChanged = False,
     target: Target = None,
     workflows: Workflows = None,
@@ -99,15 +106,19 @@ def resume(
 ) -> None:
     """Go on with a run that was interrupted or paused, from its first step that is not done."""
     settings = settings_with(db=db, trace=trace, default_retries=retries)
+    edit = None if data is None else read_json_object("--data", data)
     state = run_of(settings, run)
     with foreground(settings) as session:
         workflow = workflow_named(state.name, target=target, paths=workflows, settings=settings)
 
+        values = None if edit is None else edited_values(edit)
+
         async def resumed(engine: FluxEngine) -> FluxResult[Any]:
-            return await engine.resume(workflow, state.id, allow_changed=allow_changed)
+            return await engine.resume(workflow, state.id, data=values, allow_changed=allow_changed)
 
         where = finding_again(target, workflows, db, trace)
-        code = session.carry_out(resumed, as_json=as_json, where=where)
+        stops = pause_before(workflow, breakpoints, stepping=next_step)
+        code = session.carry_out(resumed, as_json=as_json, where=where, pause_before=stops)
     raise typer.Exit(code)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flux_engine import FluxEngine, FluxResult
+from flux_tui.cli.breaks import Break, pause_before
 from flux_tui.cli.definitions import target_at
 from flux_tui.cli.execution import finding_again, foreground
 from flux_tui.cli.json_input import read_json
@@ -31,12 +32,13 @@ def run(
     as_json: Json = False,
     run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The new run's id.")] = None,
     retries: Retries = None,
+    breakpoints: Break = None,
 ) -> None:
     """Run a workflow and show its progress.
 
     The data of the finished run goes to standard output as JSON, everything else to standard error, what
-    the handlers print included. Exit code 0: completed, or suspended until a signal comes, 1: failed,
-    2: nothing was run, 130: Ctrl-C.
+    the handlers print included. Exit code 0: completed, suspended until a signal comes, or paused at a
+    --break, 1: failed, 2: nothing was run, 130: Ctrl-C.
     """
     settings = settings_with(db=db, trace=trace, default_retries=retries)
     given = None if input_json is None else read_json("--input", input_json)
@@ -48,7 +50,8 @@ def run(
             return await engine.execute(workflow, value, run_id=run_id)
 
         where = finding_again(target, None, db, trace)
-        code = session.carry_out(execute, as_json=as_json, where=where)
+        stops = pause_before(workflow, breakpoints) if breakpoints else None
+        code = session.carry_out(execute, as_json=as_json, where=where, pause_before=stops)
     raise typer.Exit(code)
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from flux_tui.bulk import Act, Progress
 from flux_tui.flows.asking import Flow
-from flux_tui.model.bulk import DONE, BulkPlan, Verb, counted, described, plan, runs_text
+from flux_tui.model.bulk import DONE, BulkPlan, Verb, described, plan, runs_text
 from flux_tui.model.run import RunRowView
 from flux_tui.recovering import interrupted
 from flux_tui.runner.member import RunnerRefused
@@ -58,6 +58,7 @@ async def act_on(screen: "MainScreen", verb: Verb, rows: Sequence[RunRowView]) -
         bulk = replace(bulk, runs=tuple(row for row in bulk.runs if row.id in steps))
         if found is None or found.stopped or not bulk.runs:
             return
+    screen.app.clear_notifications()  # they would lie over the question
     unseen = sum(screen.desk.runs.index_of(row.id) is None for row in bulk.runs)
     question = ConfirmScreen(
         f"{verb.capitalize()} {runs_text(len(bulk.runs))}?",
@@ -74,22 +75,27 @@ async def act_on(screen: "MainScreen", verb: Verb, rows: Sequence[RunRowView]) -
         screen, f"{DOING[verb]} {runs_text(len(bulk.runs))}", bulk.runs, _act(screen, verb, steps)
     )
     if done is not None:
-        screen.marks.remove(done.done)
-        screen.show()
+        _take_marks(screen, done.done)
         if done.done:
             tell(screen, f"{runs_text(len(done.done))} {DONE[verb]}", title=DOING[verb])
 
 
 def described_left(bulk: BulkPlan) -> str:
     """Return why nothing can be done to any of the runs."""
-    return "\n".join(f"{counted(rows)}: {reason}" for reason, rows in bulk.left.items())
+    return "\n".join(f"{runs_text(len(rows))}: {reason}" for reason, rows in bulk.left.items())
 
 
 def delete_soon(screen: "MainScreen", run_ids: Sequence[str]) -> None:
     """Hide runs, and have them deleted unless that is undone."""
-    screen.marks.remove(run_ids)
+    _take_marks(screen, run_ids)
     screen.desk.deletions.put_off(run_ids)
     tell(screen, "ctrl+z takes it back", title=f"{runs_text(len(run_ids)).capitalize()} deleted")
+
+
+def _take_marks(screen: "MainScreen", run_ids: Sequence[str]) -> None:
+    screen.marks.remove(run_ids)
+    screen.runs.rows_changed()
+    screen.show()
 
 
 async def _look_ahead(
@@ -143,8 +149,10 @@ def undo(screen: "MainScreen") -> None:
 async def mark_unread(screen: "MainScreen") -> None:
     """Mark the runs that the filter lets through and that were not read yet too."""
     desk, chosen = screen.desk, screen.desk.runs.filter
+    if not desk.pages.older:
+        return
     query = replace(chosen.query(), limit=MARKED_AT_ONCE)
-    while desk.older and len(screen.marks) < MOST_MARKED:
+    while len(screen.marks) < MOST_MARKED:
         rows = await desk.stored(query)
         if chosen is not desk.runs.filter or not screen.marks:
             return

@@ -7,6 +7,7 @@ from textual.app import SuspendNotSupported
 
 from flux_tui import at_hand, editor
 from flux_tui.flows.asking import Flow
+from flux_tui.screens.composition import keep_graph_mode
 from flux_tui.selection import DATA, ERROR, EVENTS, LOGS, SOURCE, TABS, TIMELINE
 from flux_tui.telling import tell
 
@@ -39,6 +40,7 @@ def _open_editor(screen: "MainScreen") -> None:
 
 def _next_view(screen: "MainScreen") -> None:
     screen.graph.next_view()
+    keep_graph_mode(screen.desk.remembered, screen.graph.mode)
 
 
 def _tab(name: str) -> Flow:

@@ -113,16 +113,16 @@ def _no_retry(row: RunRowView) -> str | None:
         case "failed":
             return None
         case "interrupted":
-            return "interrupted: u goes on with them"
+            return "interrupted, u goes on with them"
         case "running" | "pending":
             return "still running"
         case status:
-            return f"{status}: no step failed"
+            return f"{status}, no step failed"
 
 
 def _no_resume(row: RunRowView) -> str | None:
     return (
-        None if row.status in ("interrupted", "paused") else f"{row.status}: neither interrupted nor paused"
+        None if row.status in ("interrupted", "paused") else f"{row.status}, neither interrupted nor paused"
     )
 
 
@@ -132,7 +132,7 @@ def _no_cancel(row: RunRowView) -> str | None:
 
 
 def _no_deletion(row: RunRowView) -> str | None:
-    return "still running: cancel first" if row.status in ("running", "pending") else None
+    return "still running, cancel first" if row.status in ("running", "pending") else None
 
 
 _REASONS: Final[Mapping[Verb, Callable[[RunRowView], str | None]]] = {

@@ -8,12 +8,15 @@ from flux_tui.model.compare import DATA, INPUT, RUN, Comparison, Difference, Pre
 from flux_tui.model.preview import preview
 from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
+from flux_tui.model.spans import one_line
 from flux_tui.model.text import duration_text, printable, status_word
 from flux_tui.model.tree import MISSING
 
 MOST_NAMES: Final = 4
 LONGEST: Final = 120
 MOST_PLACES: Final = 20
+MOST_KEYS: Final = 200
+NAME_CHARACTERS: Final = 60
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 SIGNS: Final = {
@@ -82,7 +85,8 @@ def remark(row: RowComparison, *, attempts: bool = False) -> str:
             said.append("error" if section == "error" else "reason")
         else:
             more = f" +{len(names) - MOST_NAMES}" if len(names) > MOST_NAMES else ""
-            said.append(f"{section}: {', '.join(names[:MOST_NAMES])}{more}")
+            shown = ", ".join(name[:NAME_CHARACTERS] for name in names[:MOST_NAMES])
+            said.append(f"{section}: {shown}{more}")
     return " · ".join(said)
 
 
@@ -102,21 +106,23 @@ def comparison_text(comparison: Comparison, secrets: Secrets) -> str:
 
 
 def _lines(comparison: Comparison, secrets: Secrets) -> Iterator[str]:
-    yield f"A  {_run_line(comparison.first)}"
-    yield f"B  {_run_line(comparison.second)}"
+    yield secrets.text(f"A  {_run_line(comparison.first)}")
+    yield secrets.text(f"B  {_run_line(comparison.second)}")
     for row in comparison.rows:
         sides = [_side(row, 0), _side(row, 1)]
         times = "  ".join(part for part in (delta_text(row), ratio_text(row)) if part)
         same = "the same" if row.same else remark(row, attempts=True)
         shown = " -> ".join(sides) if any(sides) else ""
         yield "  ".join(part for part in (f"{sign(row, ascii=True)} {row.name}", shown, times, same) if part)
-        for difference in row.differences:
+        for difference in row.differences[:MOST_KEYS]:
             yield from _inside(difference, secrets)
+        if len(row.differences) > MOST_KEYS:
+            yield f"    … and {len(row.differences) - MOST_KEYS:,} more"
 
 
 def _run_line(run: RunView) -> str:
     took = "" if run.duration is None else f"  {duration_text(run.duration)}"
-    error = "" if run.error is None else f"  {run.error}"
+    error = "" if run.error is None else f"  {one_line(run.error)}"
     return f"{run.workflow} {run.id}  {run.status}{took}{error}"
 
 
@@ -132,11 +138,15 @@ def _inside(difference: Difference, secrets: Secrets) -> Iterator[str]:
     found = places(difference.first, difference.second)
     for path, first, second in islice(found, MOST_PLACES):
         hidden = any(key in secrets for key in (difference.name, *path))
+        name = printable(difference.name[:NAME_CHARACTERS])
         sides = "differs (masked)" if hidden else f"{_brief(first, secrets)} -> {_brief(second, secrets)}"
-        inside = "".join(f"[{key}]" if isinstance(key, int) else f".{printable(str(key))}" for key in path)
-        yield f"    {difference.section} {printable(difference.name)}{inside}: {sides}"
+        inside = "".join(
+            f"[{key}]" if isinstance(key, int) else f".{printable(str(key)[:NAME_CHARACTERS])}"
+            for key in path[:MOST_PLACES]
+        )
+        yield f"    {difference.section} {name}{inside}: {sides}"
     if next(found, None) is not None:
-        yield f"    {difference.section} {printable(difference.name)}: … and more"
+        yield f"    {difference.section} {printable(difference.name[:NAME_CHARACTERS])}: … and more"
 
 
 def _brief(value: object, secrets: Secrets) -> str:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from flux_engine.replay_report import ReplayReport, StepDifference
 from flux_tui.model.json_text import tagged, write_json
-from flux_tui.model.run import RunView
+from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
 
 MOST: Final = 200
@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     DIFFERS = "differs"
     ANSWERED = "answered from the record"
     SKIPPED = "skipped, as recorded"
+    OPEN = "not done in the record"
     NOT_REACHED = "not reached"
 
 
@@ -56,7 +57,7 @@ def replayed_steps(report: ReplayReport, run: RunView, secrets: Secrets) -> tupl
     return tuple(
         ReplayedStep(
             name=name,
-            outcome=Outcome.DIFFERS if name in found else _outcome(report.outcomes.get(name)),
+            outcome=Outcome.DIFFERS if name in found else _outcome(report.outcomes.get(name), run.step(name)),
             places=tuple(place for each in found.get(name, ()) for place in _places(each, secrets)),
             commit=name in commits,
         )
@@ -73,6 +74,7 @@ def verdict(report: ReplayReport, steps: Sequence[ReplayedStep]) -> str:
             (Outcome.SAME, "the same"),
             (Outcome.ANSWERED, "answered from the record"),
             (Outcome.SKIPPED, "skipped"),
+            (Outcome.OPEN, "not done in the record"),
             (Outcome.NOT_REACHED, "not reached"),
         )
         if counts[outcome]
@@ -93,10 +95,11 @@ def report_text(report: ReplayReport, steps: Sequence[ReplayedStep]) -> str:
     return "\n".join(lines)
 
 
-def _outcome(said: str | None) -> Outcome:
+def _outcome(said: str | None, recorded: StepView | None) -> Outcome:
     match said:
         case None:
-            return Outcome.NOT_REACHED
+            is_open = recorded is not None and recorded.status in _OPEN
+            return Outcome.OPEN if is_open else Outcome.NOT_REACHED
         case "answered":
             return Outcome.ANSWERED
         case "skipped":
@@ -129,6 +132,7 @@ def _places(difference: StepDifference, secrets: Secrets) -> Iterator[Place]:
             yield Place(path=kind, recorded=_words(recorded, secrets), replayed=_words(replayed, secrets))
 
 
+_OPEN: Final = frozenset({"pending", "suspended", "interrupted", "cancelled"})
 _NOTHING: Final = object()
 
 

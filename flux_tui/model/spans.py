@@ -1,10 +1,19 @@
 """A stretch of time in the life of a step: an attempt, a back-off, a wait."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 Kind = Literal["attempt", "back-off", "wait", "compensation", "skipped"]
+
+
+MOST: Final = 400
+"""How many characters of an error are kept with a span."""
+
+
+def one_line(text: object) -> str:
+    """Return a text, an error for one, as a line that is not too long."""
+    return " ".join(str(text)[:MOST].split())
 
 
 class Span(Struct, frozen=True, kw_only=True):

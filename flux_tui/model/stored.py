@@ -12,7 +12,7 @@ from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model import parse
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
-from flux_tui.model.spans import Span
+from flux_tui.model.spans import Span, one_line
 
 _LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
 """How the step in progress is stored in a run that was left in the middle."""
@@ -132,7 +132,7 @@ def _span(attempt: AttemptRecord) -> Span:
         status=attempt.status.value,
         attempt=attempt.number,
         took=None if attempt.duration is None else attempt.duration * 1000,
-        note="" if attempt.error is None else str(attempt.error),
+        note="" if attempt.error is None else one_line(attempt.error),
     )
 
 

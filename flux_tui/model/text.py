@@ -47,12 +47,15 @@ _TONES: Final = {
 }
 
 _COLOUR_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;:]*m")
-_JOINED_EMOJI: Final = re.compile("\ufe0f|\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])")
-_UNPRINTABLE: Final = re.compile(
+_EMOJI_PARTS: Final = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
+_FLAG_LETTERS: Final = {0x1F1E6 + at: chr(0x41 + at) for at in range(26)}
+UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_SPECIAL: Final = re.compile(_UNPRINTABLE.pattern[:-1] + "\ufe0f\u200d]")
+_SPECIAL: Final = re.compile(
+    UNPRINTABLE.pattern[:-1] + "\u200d\ufe0f\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
+)
 
 
 def status_glyph(status: str, ascii: bool = False) -> str:  # noqa: A002, FBT001, FBT002
@@ -114,15 +117,22 @@ def drawable(text: str) -> str:
     """Return ``text`` as one line that is safe to draw, whatever secrets are in it.
 
     Colour sequences go, other control characters become their pictures (``␛``, ``␊``), tabs become
-    spaces, and bidirectional overrides, invisible characters and lone surrogates become ``�``. Emoji lose
-    their joiners and presentation selectors, whose widths terminals disagree about.
+    spaces, and bidirectional overrides, invisible characters and lone surrogates become ``�``. Joiners,
+    emoji presentation selectors and skin tones go, and flags become their two letters: terminals disagree
+    about the widths of what they make.
     """
     if text.isascii() and text.isprintable():
         return text
     if _SPECIAL.search(text) is None:
         return text
     text = _COLOUR_SEQUENCE.sub("", text).expandtabs(TAB_CELLS)
-    return _UNPRINTABLE.sub(_picture, _JOINED_EMOJI.sub("", text))
+    return UNPRINTABLE.sub(_picture, _EMOJI_PARTS.sub("", text).translate(_FLAG_LETTERS))
+
+
+def printable_lines(text: str, longest: int = 2_000) -> str:
+    """Return lines that are safe to draw; of more than ``longest`` characters the beginning and ``…``."""
+    shown = text if len(text) <= longest else text[: longest - 1] + ELLIPSIS
+    return "\n".join(printable(line) for line in shown.splitlines())
 
 
 def _picture(match: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ FOLD_MARK: Final = ("≈", "~")
 LONGEST_FOLD: Final = 14
 """Cells of the widest label of a fold."""
 
-TICK_CELLS: Final = 11
+TICK_CELLS: Final = 9
 """How far ticks are apart at least."""
 
 _UNITS: Final = (

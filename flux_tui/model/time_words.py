@@ -47,7 +47,7 @@ def span_text(
     if pause is not None:
         words.append(f"back-off {duration_text(pause)}")
     if span.note:
-        words.append(" ".join(span.note.split()))
+        words.append(span.note)
     return " · ".join(words)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
 from flux_tui.model.run import RunView, StepView
-from flux_tui.model.spans import Kind, Span
+from flux_tui.model.spans import Kind, Span, one_line
 
 UNTOLD: Final = "the trace does not tell when it began"
 
@@ -148,7 +148,7 @@ class History:
                 if _open(spans, "attempt"):
                     spans.pop()
                 reason = parse.meta(event).get("reason")
-                note = reason if isinstance(reason, str) else ""
+                note = one_line(reason) if isinstance(reason, str) else ""
                 spans.append(Span(kind="skipped", start=at, end=at, status="skipped", note=note))
             case EventType.STEP_COMPENSATE:
                 _compensated(spans, event)
@@ -198,7 +198,7 @@ def _ended(spans: list[Span], event: TraceEvent, status: str, delay: float | Non
         attempt=event.attempt or spans[-1].attempt,
         took=took if begins_unknown or event.duration is None else event.duration,
         delay=delay,
-        note=str(error) if error is not None else UNTOLD if begins_unknown else "",
+        note=one_line(error) if error is not None else UNTOLD if begins_unknown else "",
     )
 
 
@@ -217,7 +217,7 @@ def _compensated(spans: list[Span], event: TraceEvent) -> None:
         end=at,
         status="failed" if failed else "compensated",
         took=at - spans[-1].start,
-        note="" if error is None else str(error),
+        note="" if error is None else one_line(error),
     )
 
 
@@ -228,7 +228,7 @@ def _number(event: TraceEvent, spans: Sequence[Span], *, begins: bool) -> int:
 
 def _awaited(event: TraceEvent) -> str:
     signal = parse.meta(event).get("signal")
-    return f"waits for {signal}" if isinstance(signal, str) else "sleeps"
+    return one_line(f"waits for {signal}") if isinstance(signal, str) else "sleeps"
 
 
 def _abandoned(lane: Lane, at: float, status: str) -> Lane:

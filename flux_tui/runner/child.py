@@ -133,6 +133,7 @@ class _Runner:
             self._reports.send,
             lambda working: watchdog.watch(working=working),
             stops,
+            trace=self._trace.write,
         )
         self._trace.listen(service.moved)
         self._commands.deliver_to(lambda command: _call(loop, service, command))

@@ -134,7 +134,8 @@ class RunnerPool(Requests):
     def _holder(self, run_id: str) -> Member | None:
         return next((member for member in self._members.values() if run_id in member.in_hand), None)
 
-    def _any_member(self) -> Member:
+    async def _any_member(self) -> Member:
+        await self._settle()
         current = None if self._routes.current is None else self._members.get(self._routes.current)
         serving = (member for member in self._members.values() if member.role is Role.SERVING)
         member = current or next(serving, None)
@@ -142,11 +143,15 @@ class RunnerPool(Requests):
             raise RunnerRefused("RunnerDied", "No runner is ready: it is starting, or has died.")
         return member
 
-    async def _member_for(self, workflow: str) -> Member:
-        """Find who has the workflow, after a load under way has had its chance to end."""
+    async def _settle(self) -> None:
+        """Give a load under way its chance to end."""
         if not self._settled.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._settled.wait(), SETTLE_SECONDS)
+
+    async def _member_for(self, workflow: str) -> Member:
+        """Find who has the workflow, after a load under way has had its chance to end."""
+        await self._settle()
         process = self._routes.runner_of(workflow)
         member = self._members.get(process) if process is not None else None
         if member is None:

@@ -42,8 +42,8 @@ class Requests(ABC):
         """Return who has a run in hand, be it an old runner."""
 
     @abstractmethod
-    def _any_member(self) -> Member:
-        """Return a runner for what concerns no workflow."""
+    async def _any_member(self) -> Member:
+        """Find a runner for what concerns no workflow, as ``_member_for`` does."""
 
     async def run(self, workflow: str, input: Any, *, run_id: str | None = None) -> str:  # noqa: A002 - the field's word
         """Start a run and return its id when it exists."""
@@ -146,7 +146,7 @@ class Requests(ABC):
     async def delete(self, run_ids: Sequence[str]) -> Deleted:
         """Remove runs from the store; return which are gone, and why others are not."""
         number = next(self._requests)
-        answer = await self._any_member().ask(number, Delete(request=number, run_ids=list(run_ids)))
+        answer = await (await self._any_member()).ask(number, Delete(request=number, run_ids=list(run_ids)))
         return answer if isinstance(answer, Deleted) else Deleted(request=number, deleted=[])
 
     async def _begin(self, workflow: str, number: int, command: Message) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, assert_never
@@ -59,7 +60,7 @@ class RunnerService:
     """Answers commands. All of it runs on the event loop.
 
     ``report`` sends a message to the dashboard; ``working`` is told whether there are runs in hand.
-    ``stops`` is what the engine asks whether a run pauses.
+    ``stops`` is what the engine asks whether a run pauses. ``trace`` writes an event that no engine tells.
     """
 
     def __init__(
@@ -69,12 +70,15 @@ class RunnerService:
         report: Callable[[Message], None],
         working: Callable[[bool], None],
         stops: Stops,
+        *,
+        trace: Callable[[TraceEvent], None],
     ) -> None:
         self._engine = engine
         self._workflows = workflows
         self._report = report
         self._working = working
         self._stops = stops
+        self._trace = trace
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving: set[str] = set()
         self._unasked: set[str] = set()
@@ -245,6 +249,9 @@ class RunnerService:
         pairs = list(zip(request.run_ids, outcomes, strict=True))
         deleted = [run_id for run_id, outcome in pairs if _is_gone(outcome)]
         refused = {run_id: str(outcome) for run_id, outcome in pairs if not _is_gone(outcome)}
+        for run_id, outcome in pairs:
+            if isinstance(outcome, RunNotFoundError):  # then only the trace knows of it
+                self._trace(_deletion(run_id))
         self._report(Deleted(request=request.request, deleted=deleted, refused=refused))
 
     async def _run(self, workflow: Workflow, request: Moving) -> None:
@@ -320,6 +327,10 @@ class RunnerService:
 
 def _signal(workflow: Workflow, request: Signal) -> tuple[Workflow, str, str, Any]:
     return workflow, request.run_id, request.name, edited_value(request.payload)
+
+
+def _deletion(run_id: str) -> TraceEvent:
+    return TraceEvent(type=EventType.WORKFLOW_DELETE, timestamp=round(time.time() * 1000), workflow_id=run_id)
 
 
 def _is_gone(outcome: BaseException | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
@@ -156,10 +157,17 @@ class CompareScreen(Screen[None]):
         return self.rows.comparison
 
     def _show(self) -> None:
-        compared = None
-        if self.partner is not None:
-            sides = (self.run, self.partner) if self.swapped else (self.partner, self.run)
-            compared = compare(*sides)
+        self.run_worker(self._compared(), group="comparison", exclusive=True)
+
+    async def _compared(self) -> None:
+        """Compare beside the screen: the data may be large."""
+        if self.partner is None:
+            self._present(None)
+            return
+        sides = (self.run, self.partner) if self.swapped else (self.partner, self.run)
+        self._present(await asyncio.to_thread(compare, *sides))
+
+    def _present(self, compared: Comparison | None) -> None:
         self.rows.show(compared)
         first: RunView | str = self.partner or self.partner_id
         sides_shown = (self.run, first) if self.swapped else (first, self.run)
@@ -252,7 +260,7 @@ class CompareScreen(Screen[None]):
     def action_only(self) -> None:
         """Leave out the rows that are the same, or show them again."""
         self.rows.only = not self.rows.only
-        self._show()
+        self._present(self.comparison)
 
     def action_secrets(self) -> None:
         """Show the secrets in the details, or mask them again."""
@@ -262,7 +270,7 @@ class CompareScreen(Screen[None]):
     async def action_copy(self) -> None:
         """Copy the comparison as text, secrets masked."""
         if self.comparison is not None:
-            await self._copy(comparison_text(self.comparison, self.desk.secrets))
+            await self._copy(await asyncio.to_thread(comparison_text, self.comparison, self.desk.secrets))
 
 
 def sections(

@@ -41,12 +41,12 @@ class Dialog(ModalScreen[Result]):
         border: round $primary;
         border-title-color: $foreground;
         border-title-style: bold;
-        border-subtitle-color: $foreground 70%;
+        border-subtitle-color: $text-muted;
         border-subtitle-background: $surface;
         scrollbar-size-vertical: 1;
     }
     Dialog Static { width: 1fr; }
-    Dialog .muted { color: $foreground 58%; }
+    Dialog .muted { color: $text-muted; }
     Dialog .problem { color: $text-error; }
     Dialog .care { color: $text-warning; }
     Dialog TextArea { padding: 0; border: none; background: $foreground 6%; }

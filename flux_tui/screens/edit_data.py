@@ -15,6 +15,7 @@ from textual.widgets import Static, TextArea
 
 from flux_tui.model.json_text import JsonProblem, read_json, tagged, write_json
 from flux_tui.model.secrets import MASK, Secrets
+from flux_tui.model.text import printable
 from flux_tui.screens.dialog import Dialog, Keys
 
 
@@ -112,7 +113,7 @@ class EditDataScreen(Dialog[dict[str, Any]]):
         self._state.set_class(edit.problem is None, "muted")
         hidden = "  ctrl+r shows the secrets" if MASK in self._text.text else ""
         self._state.update(
-            f"✖ {edit.problem.text}" if edit.problem is not None else f"{_summary(edit)}{hidden}"
+            f"✖ {edit.problem.text}" if edit.problem is not None else f"{printable(_summary(edit))}{hidden}"
         )
         return edit
 
@@ -154,4 +155,4 @@ def _summary(edit: Edit) -> str:
         return f"▲ A retry cannot remove keys: {', '.join(edit.removed[:5])}. Set them to null instead."
     if not edit.changed:
         return "Nothing changed yet."
-    return f"~ changed: {', '.join(edit.changed)}"
+    return f"~ changed: {', '.join(list(edit.changed)[:20])}"

@@ -14,6 +14,7 @@ from textual.getters import query_one
 from textual.widgets import Input, Static, Switch
 
 from flux_tui.model.export import Export, places
+from flux_tui.model.text import printable
 from flux_tui.screens.dialog import Dialog
 
 
@@ -69,7 +70,7 @@ class ExportScreen(Dialog[ExportChoice]):
         found = f"Secrets are masked in {places(masked)}." if masked else "Nothing in it looks like a secret."
         said = "Nothing is masked." if self._reveal.value else found
         size = f"{len(self._made.content):,} bytes. flux-tui FILE shows it read-only, on any machine."
-        self._about.update(f"✖ {problem}" if problem else f"{said} {size}")
+        self._about.update(f"✖ {printable(problem)}" if problem else f"{said} {size}")
         self._about.set_class(bool(problem), "problem")
         self._about.set_class(not problem and self._reveal.value, "care")
         self._about.set_class(not problem and not self._reveal.value, "muted")

@@ -4,20 +4,20 @@ The desk says what there is, the selection what is looked at; the presenter brin
 become actions of the registry, and those that change something are flows, in a module of their own.
 """
 
+from collections.abc import Hashable
 from typing import ClassVar
 
 from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.getters import query_one
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from flux_tui import actions, at_hand, flows, gone, looks, selection
+from flux_tui import actions, at_hand, flows, gone, selection
 from flux_tui.desk import Desk
 from flux_tui.flows import pointing
 from flux_tui.model.filter import compile_filter
@@ -25,10 +25,10 @@ from flux_tui.model.marks import Marks
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
 from flux_tui.news import Change
-from flux_tui.panes import Shares, shares_from
 from flux_tui.past import Past
 from flux_tui.presenting import Presenter
 from flux_tui.retry_on_save import RetryOnSave
+from flux_tui.screens import composition
 from flux_tui.selection import Selection
 from flux_tui.widgets.details import Details, TabBar, focus_into
 from flux_tui.widgets.error_view import ErrorView
@@ -39,10 +39,8 @@ from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.moment_asked import MomentAsked
 from flux_tui.widgets.pane import Pane
 from flux_tui.widgets.runs import RunList, RunsPane
-from flux_tui.widgets.search_pane import SearchPane
 from flux_tui.widgets.splitter import PaneBody
 from flux_tui.widgets.timeline_view import TimelineView
-from flux_tui.widgets.welcome import Welcome
 from flux_tui.widgets.workflows import WorkflowList
 
 CLOCK = 0.1
@@ -97,35 +95,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the header, the panes and the footer."""
-        desk, plain = self.desk, self.desk.settings.ascii
-        runs = RunList(
-            desk.runs,
-            marks=self.marks,
-            now=desk.now,
-            empty=lambda: looks.no_runs(desk),
-            plain=plain,
-            id="runs",
-        )
-        yield HeaderLine()
-        yield Static(id="banner", markup=False)
-        shares = shares_from(desk.remembered.get("panes", dict))
-        with PaneBody(shares=shares, keep=self._keep_panes, id="body"):
-            with Container(id="lists"):
-                with Pane(title="Workflows", id="workflows-pane"):
-                    yield WorkflowList(empty=lambda: looks.no_workflows(desk), plain=plain, id="workflows")
-                yield RunsPane(runs, workflows=lambda: sorted(desk.counts), id="runs-pane")
-            with Container(id="right"):
-                with SearchPane(id="graph-pane"):
-                    yield StepGraph(ascii=plain, now=self._presenter.now, id="graph")
-                yield Details(looks.views(desk), id="details")
-                with SearchPane(title="Problem", id="problem-pane"):
-                    yield ErrorView(id="problem")
-                with Pane(title="Start here", id="welcome-pane"):
-                    yield Welcome(looks.home_path(desk.project), id="welcome")
-        yield FooterLine()
-
-    def _keep_panes(self, shares: Shares) -> None:
-        self.desk.remembered.put("panes", shares.by_layout)
+        yield from composition.parts(self, self._presenter.now)
 
     def on_mount(self) -> None:
         """Start the clocks, and the desk, which calls back from here on."""
@@ -231,8 +201,14 @@ class MainScreen(Screen[None]):
 
     @on(WorkflowList.Highlighted, "#workflows")
     def _workflow_highlighted(self, message: WorkflowList.Highlighted) -> None:
-        row = self.workflows.row(message.key)
-        if row is None or not self._moved_by_hand(message):
+        if self._moved_by_hand(message):
+            self._go_to_row(message.key)
+
+    def _go_to_row(self, key: Hashable | None) -> None:
+        """Select what a row of the workflows stands for."""
+        self.workflows.untold = None
+        row = self.workflows.row(key)
+        if row is None:
             return
         if row.workflow is None:
             if row.module.path != self.selection.module:
@@ -253,10 +229,22 @@ class MainScreen(Screen[None]):
     def _run_highlighted(self, message: RunList.Highlighted) -> None:
         if message.index >= len(self.desk.runs) - NEAR_THE_END:
             self.desk.read_older()
-        if message.key is None or message.key == self.selection.run or not self._moved_by_hand(message):
-            return
-        self.go_to_run(str(message.key))
-        self.show()
+        if self._moved_by_hand(message):
+            self._go_to_listed_run(message.key)
+
+    def _go_to_listed_run(self, key: Hashable | None) -> None:
+        self.runs.untold = None
+        if key is not None and key != self.selection.run:
+            self.go_to_run(str(key))
+            self.show()
+
+    def _catch_up(self) -> None:
+        """Select where the cursors went: a key may come before the message that tells of the last one."""
+        if self.runs.untold is not None and self.runs.has_focus:
+            self._go_to_listed_run(self.runs.untold)
+        elif self.workflows.untold is not None and self.workflows.has_focus:
+            self._go_to_row(self.workflows.untold)
+        self._go_to_step(self.graph.selected)
 
     @on(RunList.Marked)
     def _marked(self, message: RunList.Marked) -> None:
@@ -367,7 +355,7 @@ class MainScreen(Screen[None]):
 
     def action_do(self, action_id: str) -> None:
         """Do what the action of this id is about, or say why that cannot be done now."""
-        self._go_to_step(self.graph.selected)  # the user may be a key ahead of the message that says so
+        self._catch_up()
         action = actions.find(action_id)
         if action.writes and self.desk.read_only:
             self.app.notify("this dashboard was started with --read-only", title=action.title, markup=False)

@@ -39,6 +39,7 @@ OUTCOMES: Final = {
     Outcome.DIFFERS: ("✖", tones.BAD),
     Outcome.ANSWERED: ("≡", tones.LINK),
     Outcome.SKIPPED: ("⊘", tones.MUTED),
+    Outcome.OPEN: ("○", tones.MUTED),
     Outcome.NOT_REACHED: ("○", tones.MUTED),
 }
 PLAIN: Final = {"✔": "v", "✖": "x", "≡": "=", "⊘": "-", "○": "o"}

@@ -35,6 +35,7 @@ LOOKS = {
     "workflow:suspend": ("⏸", tones.CARE),
     "workflow:pause": ("⏸", tones.CARE),
     "workflow:cancel": ("■", tones.MUTED),
+    "workflow:delete": ("⌫", tones.MUTED),
     "step:start": ("▷", tones.CONSTANT),
     "step:complete": ("✔", tones.GOOD),
     "step:error": ("✖", tones.BAD),

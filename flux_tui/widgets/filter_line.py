@@ -68,7 +68,7 @@ class FilterLine(Vertical):
 
     DEFAULT_CSS = """
     FilterLine { height: auto; background: $panel; }
-    FilterLine > FilterInput { height: 1; border: none; padding: 0 1; background: $panel; }
+    FilterLine > FilterInput { height: 1; border: none; margin: 0 1; background: $panel; }
     FilterLine > FilterInput:focus { border: none; }
     FilterLine > Static { display: none; height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
     FilterLine.-wrong > Static { display: block; }

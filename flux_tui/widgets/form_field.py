@@ -20,6 +20,10 @@ from flux_tui.widgets import tones
 TYPES = {Kind.INTEGER: "integer", Kind.NUMBER: "number"}
 
 
+LONGEST_HINT = 400
+"""Characters of a description, a rule or a refusal that are shown."""
+
+
 class FormField(Vertical):
     """A field. Posts ``Changed`` when what it holds changed, ``Submitted`` on enter in a single line."""
 
@@ -27,7 +31,7 @@ class FormField(Vertical):
     FormField { height: auto; margin-bottom: 1; }
     FormField > Horizontal { height: auto; }
     FormField .name { width: 20; padding-right: 1; }
-    FormField .hint { margin-left: 20; color: $foreground 58%; }
+    FormField .hint { margin-left: 20; color: $text-muted; }
     FormField.-wrong .hint { color: $text-error; }
     FormField Input, FormField Select, FormField TextArea { width: 1fr; }
     FormField TextArea { height: auto; min-height: 2; max-height: 8; }
@@ -152,10 +156,10 @@ class FormField(Vertical):
         problem = self._refusal or (self.problem if self._touched else None)
         self.set_class(problem is not None, "-wrong")
         switched = ("on" if self.raw else "off") if self.field.kind is Kind.BOOLEAN else ""
-        about = [switched, self.field.hint, printable(self.field.description)]
-        said = " · ".join(each for each in about if each)
+        about = [switched, self.field.hint, self.field.description]
+        said = " · ".join(printable(each[:LONGEST_HINT]) for each in about if each)
         self._hint.display = bool(problem or said)
-        self._hint.update(f"✖ {printable(problem)}" if problem else said)
+        self._hint.update(f"✖ {printable(problem[:LONGEST_HINT])}" if problem else said)
 
 
 def _choice_text(value: Any) -> Content:

@@ -89,7 +89,7 @@ class RunList(LineList):
         cells = ID_CELLS_WIDE if width >= WIDE else ID_CELLS
         room = width - 2 - cells - 2 - AGE_CELLS
         return Content.assemble(
-            (status_glyph(row.status, ascii=self.plain), tones.MUTED if tone == "muted" else f"${tone}"),
+            (status_glyph(row.status, ascii=self.plain), tones.MUTED if tone == "muted" else f"$text-{tone}"),
             self._mark(row.id),
             fit(printable(row.workflow), room),
             " ",

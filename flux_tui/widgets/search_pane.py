@@ -144,7 +144,7 @@ class SearchPane(Pane):
         self.search_line.set_class(not search.found and not search.unfinished, "-nothing")
         if search.unfinished and not self._working:
             self._working = True
-            self.run_worker(self._work, group="search")
+            self.run_worker(self._work(), group="search")
 
     async def _work(self) -> None:
         try:

@@ -168,7 +168,7 @@ class TimelineView(Vertical):
 
     DEFAULT_CSS = """
     TimelineView { height: 1fr; background: $surface; }
-    TimelineView > Static { height: 1; padding: 0 1; background: $surface; color: $foreground 58%; }
+    TimelineView > Static { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
     TimelineView > #timeline-words { background: $panel; color: $foreground; }
     TimelineView > #timeline-totals { background: $panel; }
     TimelineView.-low > #timeline-totals { display: none; }

@@ -25,7 +25,8 @@ class Welcome(VerticalScroll):
     """The first workflow, ready to be copied."""
 
     DEFAULT_CSS = """
-    Welcome { background: $surface; padding: 0 2; }
+    Welcome { background: $surface; padding: 1 2; }
+    .-low Welcome { padding: 0 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "scroll_up", "Up", show=False),

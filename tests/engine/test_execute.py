@@ -436,6 +436,18 @@ async def test_runs_are_listed_newest_first_and_filtered(make_engine):
         await engine.list(status="done")
 
 
+async def test_the_trace_is_told_of_a_deleted_run_once(engine, trace):
+    """So whoever reads it forgets the run; a run that cannot be deleted is no news."""
+    flow = create_workflow("order").step("a", lambda ctx: None)
+    result = await engine.execute(flow)
+    await engine.delete(result.id)
+    with pytest.raises(RunNotFoundError):
+        await engine.delete(result.id)
+    last = trace.events[-1]
+    assert (last.type, last.workflow_id, last.workflow_name) == ("workflow:delete", result.id, "order")
+    assert trace.types().count("workflow:delete") == 1
+
+
 async def test_a_deleted_run_is_gone(engine):
     """Deleting what is not there is a mistake of the caller."""
     result = await engine.execute(create_workflow("w").step("s", setting("x", 1)))

@@ -79,6 +79,10 @@ async def test_the_same_code_does_as_recorded_and_executes_no_commit(engine, cod
     assert (report.ok, report.steps, report.run_id, report.workflow) == (True, (), run.id, "order")
     assert code.calls == ["price", "check", "thank"]
     assert str(report) == f"order {run.id}: as recorded"
+    done = {"price": "completed", "check": "completed", "charge": "answered", "thank": "completed"}
+    assert report.outcomes == done
+    code.refuses = True
+    assert (await engine.replay(order(code), run.id)).outcomes == {"price": "completed", "check": "failed"}
 
 
 async def test_nothing_is_written_traced_or_told(engine, storage, trace, code):

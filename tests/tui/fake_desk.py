@@ -13,6 +13,7 @@ from flux_tui.feed.trace import TraceNews
 from flux_tui.model.run import RunView
 from flux_tui.model.tally import Tally, count, tally
 from flux_tui.news import Change, DeskState
+from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Deleted, ModuleInfo, Problem, WorkflowInfo
 from flux_tui.settings import Settings
 from flux_tui.verbs import AnyRun
@@ -45,6 +46,7 @@ class FakeDesk(Desk):
         super().__init__(settings, [], clock=lambda: NOW, **options)
         self.asked: list[tuple[Any, ...]] = []
         self.plan: RetryPlan | None = None
+        self.refused: dict[str, str] = {}
         self.replays: dict[str, Awaitable[ReplayReport]] = {}
         self._tallies: dict[str, Tally] = {}
         self._unread.clear()
@@ -98,7 +100,9 @@ class FakeDesk(Desk):
         return Deleted(request=1, deleted=list(run_ids))
 
     async def retry(self, run: AnyRun, step: str, **options: Any) -> str:
-        """Remember it."""
+        """Remember it, unless the test has it refused."""
+        if run.id in self.refused:
+            raise RunnerRefused("RunBusyError", self.refused[run.id])
         self.asked.append(("retry", run.id, step, options["scope"], options["data"]))
         return run.id
 

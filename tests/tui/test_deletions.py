@@ -230,7 +230,7 @@ async def test_marked_runs_are_deleted_after_one_question() -> None:
         question = pilot.app.screen
         assert isinstance(question, ConfirmScreen)
         assert "3 completed parcel" in question.detail
-        assert "1 (still running: cancel first)" in question.detail
+        assert "1 (still running, cancel first)" in question.detail
         await pilot.press("y")
         await until(lambda: len(desk.runs) == 1, "the runs to be hidden")
         assert list(screen.marks) == ["ddd"]

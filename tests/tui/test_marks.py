@@ -68,7 +68,7 @@ def test_the_question_says_what_will_happen_to_which() -> None:
     assert "2 failed order, 1 failed refund: each from the step that failed" in text
     assert "commits would run again, each with the key it had: charge (2)" in text
     assert "One of them is not shown by the filter" in text
-    assert "Left alone: 1 (completed: no step failed), 1 (still running)." in text
+    assert "Left alone: 1 (completed, no step failed), 1 (still running)." in text
 
 
 def test_runs_of_many_workflows_are_counted_by_status() -> None:

@@ -25,6 +25,7 @@ from flux_tui.panes import (
     shares_from,
 )
 from flux_tui.remembered import Remembered
+from flux_tui.screens.composition import graph_mode
 from flux_tui.screens.main import MainScreen
 
 PARCEL = described("parcel", "pick", "pack")
@@ -187,3 +188,16 @@ async def test_each_layout_has_sizes_of_its_own() -> None:
         await pilot.pause()
         assert screen.query_one("#workflows-pane").region == wide
         assert set(screen.body.shares.of(Layout.WIDE)) == {LISTS, WORKFLOWS}
+
+
+async def test_the_graph_is_drawn_as_it_was_last(tmp_path: Path) -> None:
+    """The view that was chosen with a key is there in the next session; what nobody knows is as designed."""
+    memory = tmp_path / "dashboard.json"
+    async with opened(memory=memory) as (pilot, screen):
+        assert screen.graph.shown_mode == "boxes"
+        await pilot.press("v", "v")
+        assert screen.graph.shown_mode == "list"
+    async with opened(memory=memory) as (_, screen):
+        assert screen.graph.shown_mode == "list"
+    Remembered(memory).put("view", {"graph": "cubes"})
+    assert graph_mode(Remembered(memory)) == "auto"

@@ -24,7 +24,8 @@ RUN = RunView(
         StepView(name="price"),
         StepView(name="charge", commit=True),
         StepView(name="gift"),
-        StepView(name="thank"),
+        StepView(name="thank", status="completed"),
+        StepView(name="ask", status="suspended"),
     ),
 )
 OUTCOMES = {"price": "completed", "charge": "answered", "gift": "skipped"}
@@ -54,9 +55,11 @@ def test_every_step_says_what_became_of_it() -> None:
         ("charge", Outcome.ANSWERED),
         ("gift", Outcome.SKIPPED),
         ("thank", Outcome.NOT_REACHED),
+        ("ask", Outcome.OPEN),
     ]
     assert verdict(report(), steps) == (
-        "as recorded: 1 the same, 1 answered from the record, 1 skipped, 1 not reached"
+        "as recorded: 1 the same, 1 answered from the record, 1 skipped, "
+        "1 not done in the record, 1 not reached"
     )
 
 
