@@ -14,6 +14,7 @@ from textual.filter import LineFilter, Monochrome
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from flux_tui import actions, editor, key_help, keymap, themes
 from flux_tui.desk import Desk
@@ -94,6 +95,11 @@ class FluxApp(App[int], inherit_bindings=False):
                 loop.add_signal_handler(number, self.exit, 128 + number)
             except (NotImplementedError, RuntimeError, ValueError):
                 return  # not in the main thread, or not on this system
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Have the caret stand still: nothing moves on a screen on which nothing happens."""
+        if isinstance(event.widget, Input | TextArea):
+            event.widget.cursor_blink = False
 
     async def on_unmount(self) -> None:
         """Stop the runner, whatever ended the program."""

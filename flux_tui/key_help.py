@@ -5,7 +5,10 @@ from typing import Final
 
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
+from textual.widgets import Input
 
 from flux_tui import actions
 from flux_tui.keymap import Key, clashes
@@ -71,7 +74,8 @@ DIALOGS: Final[Sequence[tuple[str, type[DOMNode]]]] = (
 def every_key() -> list[Key]:
     """Return all that can be bound: the actions, then the keys of each part of the screen and each dialog."""
     found = [Key(id=action.id, keys=action.keys, title=action.title) for action in actions.ACTIONS]
-    for group, part in (*PARTS, *DIALOGS):
+    parts = (*PARTS, *DIALOGS)
+    for group, part in parts:
         for binding in _own(part):
             if binding.id is not None:
                 names = tuple(binding.key.split(","))
@@ -81,9 +85,16 @@ def every_key() -> list[Key]:
                     title=binding.description,
                     part=group,
                     modal=(group, part) in DIALOGS,
+                    around=tuple(name for name, wide in parts if _lies_in(part, wide)),
                 )
                 found.append(key)
     return found
+
+
+def _lies_in(part: type[DOMNode], wide: type[DOMNode]) -> bool:
+    """Whether the keys of a more general part work where this one has the focus: it is one, or is in it."""
+    holds_lists = not issubclass(wide, ScrollView | Input | Screen)
+    return wide in part.__mro__[1:] or (part is LineList and holds_lists)
 
 
 def clash_entries(keymap: actions.Keymap, place: str = "") -> list[HelpEntry]:

@@ -42,7 +42,8 @@ _NAMES: Final = frozenset(
 class Key(Struct, frozen=True, kw_only=True):
     """What can be bound: its id, its own keys, and the part of the screen where they work.
 
-    ``part`` is empty for what works everywhere; a ``modal`` part hears its own keys only.
+    ``part`` is empty for what works everywhere; a ``modal`` part hears its own keys only. ``around`` are
+    the more general parts whose keys work there too.
     """
 
     id: str
@@ -50,6 +51,11 @@ class Key(Struct, frozen=True, kw_only=True):
     title: str = ""
     part: str = ""
     modal: bool = False
+    around: tuple[str, ...] = ()
+
+    def hides(self, other: "Key") -> bool:
+        """Whether this one wins over another one for which the same key is pressed."""
+        return other.part in self.around or bool(self.part and not other.part and not self.modal)
 
 
 class Clash(Struct, frozen=True, kw_only=True):
@@ -106,9 +112,9 @@ def clashes(keymap: Keymap, every: Sequence[Key]) -> list[Clash]:
         if one.id == other.id or not {one.id, other.id} & keymap.keys():
             continue
         same = one.part == other.part
-        if not same and ((one.part and other.part) or one.modal or other.modal):
+        if not (same or one.hides(other) or other.hides(one)):
             continue
-        first, second = (one, other) if same or one.part else (other, one)
+        first, second = (other, one) if other.hides(one) else (one, other)
         found += [
             Clash(key=key, ids=(first.id, second.id), part=_in(first.part), hides=not same)
             for key in keys_with(first, keymap)

@@ -120,8 +120,10 @@ class Runners:
     def _died(self, event: RunnerDied) -> None:
         runs = len(event.run_ids)
         text = event.description
-        if runs:
-            text += f" {runs} run{'s' if runs > 1 else ''} interrupted: select one and press u to resume it."
+        if runs == 1:
+            text += " A run is interrupted: u goes on with it."
+        elif runs:
+            text += f" {runs} runs are interrupted: U goes on with all, u with one."
         if event.output:
             text += f"\n{event.output[-OUTPUT_SHOWN:]}"
         self._owner.become(runner="dead", death=event.description, blocked=None)

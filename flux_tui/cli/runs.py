@@ -9,7 +9,7 @@ import typer
 
 from flux_engine import FluxEngine, RunStatus
 from flux_engine.execution import RunSummary
-from flux_tui.cli import compare, control, retry
+from flux_tui.cli import compare, control, recover, retry
 from flux_tui.cli.filtering import filter_of, filtered
 from flux_tui.cli.lookup import in_store, run_of, store_exists
 from flux_tui.cli.options import Db, Json, RunId, settings_with
@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("compare")(compare.compare_runs)
     group.command("retry")(retry.retry)
     group.command("resume")(retry.resume)
+    group.command("recover")(recover.recover)
     group.command("signal")(control.signal)
     group.command("pause")(control.pause)
     group.command("cancel")(control.cancel)

@@ -27,7 +27,8 @@ class LineList(DrawnRows, can_focus=True):
 
     Call ``rows_changed`` after the model changed. With ``follow`` set the list sticks to its end until
     an upward move; then it counts what arrived below as ``+12 new``. ``empty`` is shown instead of no
-    rows and says what to do next.
+    rows and says what to do next. ``untold`` is the row that the user went to and whose ``Highlighted`` is
+    still on its way to whoever clears it.
     """
 
     DEFAULT_CSS = """
@@ -109,6 +110,7 @@ class LineList(DrawnRows, can_focus=True):
         self.follow = follow
         self._count = 0
         self._cursor_key: Hashable | None = None
+        self.untold: Hashable | None = None
         self._top_key: Hashable | None = None
         self._seen = 0
         self._unseen_above = 0
@@ -191,6 +193,7 @@ class LineList(DrawnRows, can_focus=True):
         index = self.index_of(key, self.cursor)
         if index is None:
             return False
+        self.untold = None
         self._leave_follow_above(index)
         self._move(index)
         if scroll:
@@ -212,7 +215,10 @@ class LineList(DrawnRows, can_focus=True):
             return
         index = max(0, min(index, self._count - 1))
         self._leave_follow_above(index)
+        before = self._cursor_key
         self._move(index)
+        if self._cursor_key != before:
+            self.untold = self._cursor_key
         self.scroll_to_row(index)
         if self.follow and index == self._count - 1:
             self.resume_follow()

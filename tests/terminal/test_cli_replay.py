@@ -1,4 +1,4 @@
-"""The commands on several runs: replay and delete."""
+"""The commands on several runs: replay, recover and delete."""
 
 import json
 
@@ -54,3 +54,33 @@ def test_several_runs_are_deleted_at_once(shop):
     assert json.loads(flux(shop, "runs", "list", "--json").stdout) == []
     assert (shop / ".flux" / "trace.ndjson").read_text().count('"workflow:delete"') == 2
     assert flux(shop, "runs", "delete", "s1", "--yes").returncode == 2
+
+
+SLOW = """
+from pathlib import Path
+import os
+from flux_engine import create_workflow
+
+def first(ctx):
+    with Path("calls").open("a") as calls:
+        calls.write("first ")
+
+def second(ctx):
+    if not Path("calm").exists():
+        os._exit(9)
+
+slow = create_workflow("slow").step("first", first).step("second", second)
+"""
+
+
+def test_interrupted_runs_go_on_together(shop):
+    """Each from its first step that is not done; with none left there is nothing to do."""
+    (shop / "slow.py").write_text(SLOW, encoding="utf-8")
+    for run_id in ("i1", "i2"):
+        assert flux(shop, "run", "slow.py:slow", "--run-id", run_id).returncode == 9
+    (shop / "calm").touch()
+    done = flux(shop, "runs", "recover", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"i1": "completed", "i2": "completed"})
+    assert (shop / "calls").read_text() == "first first "
+    again = flux(shop, "runs", "recover")
+    assert (again.returncode, again.stderr.strip()) == (0, "no run is interrupted")

@@ -106,6 +106,23 @@ async def test_cancelling_asks_first() -> None:
         assert desk.asked == [("cancel", "aaa")]
 
 
+async def test_a_key_acts_on_the_run_that_the_cursor_went_to() -> None:
+    """Who types fast is not a message behind: the run above is never meant."""
+    async with Opened() as (desk, pilot):
+        running_run(desk)
+        screen = screen_of(pilot)
+        other = started("zzz", described("parcel", "pick", "pack"), ago=50.0)
+        desk.trace(other)
+        await pilot.press("2")
+        screen.go_to_run("aaa")
+        screen.show()
+        await pilot.pause()
+        screen.runs.move_to(screen.runs.cursor + 1)
+        screen.action_do("pause")
+        await until(lambda: desk.asked, "the request")
+        assert desk.asked == [("pause", "zzz")]
+
+
 async def test_a_running_run_is_paused_and_a_paused_one_resumed() -> None:
     """Each key says why it does nothing where it does not apply."""
     async with Opened() as (desk, pilot):

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from flux_engine.execution import RunStatus
-from flux_engine.storage.base import RunRecord
+from flux_engine.storage.base import RunQuery, RunRecord
 from flux_engine.storage.sqlite import SQLiteStorage
 from flux_tui.app import FluxApp
 from flux_tui.feed.store import StoreFeed
@@ -183,6 +183,7 @@ async def test_failures_that_were_not_read_yet_are_found_in_the_store(tmp_path: 
 
     top = await feed.page()
     runs.merge_store(top)
+    runs.merge_store(await feed.page(RunQuery(id_prefix=f"{10:05x}")))
     paging, failures = Paging(runs), Failures(runs, feed, take)
     paging.top(top)
     first = await failures.after(top[0].id)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fake_desk import NOW, FakeDesk, completed, described, module, started, step_events
+from textual.widgets import Input
 
 from flux_tui.app import FluxApp
 from flux_tui.screens.main import CLOCK, MainScreen
@@ -88,3 +89,12 @@ async def test_a_run_is_drawn_ten_times_a_second_at_most() -> None:
         await settled(drawn)
         assert screen.graph.animated is False
         assert await drawn_in(drawn, TURNS) == 0
+
+
+async def test_the_caret_stands_still_too() -> None:
+    """Where something is typed, nothing blinks."""
+    async with FluxApp(FakeDesk()).run_test() as pilot:
+        await pilot.press("?")
+        await pilot.pause()
+        assert isinstance(pilot.app.focused, Input)
+        assert pilot.app.focused.cursor_blink is False
