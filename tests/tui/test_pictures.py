@@ -1,8 +1,7 @@
 """The pictures of docs/screens.md: each is there, is small, and shows nothing of anybody's machine."""
 
-import importlib.util
+import importlib
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree as ET
@@ -13,16 +12,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 PICTURES = sorted((DOCS / "pictures").glob("*.svg"))
 
 
-@pytest.fixture(scope="module")
-def scenes() -> ModuleType:
+@pytest.fixture
+def scenes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Return the module of the scenes."""
-    spec = importlib.util.spec_from_file_location("picture_scenes", DOCS / "picture_scenes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(DOCS)
+    return importlib.import_module("picture_scenes")
 
 
 def test_every_scene_has_its_picture_and_every_picture_its_place(scenes: ModuleType) -> None:
