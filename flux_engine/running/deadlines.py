@@ -27,12 +27,17 @@ class Deadlines:
         self._clock = clock
         self._on_due = on_due
         self._heap: list[tuple[float, int, Deadline]] = []
+        self._watched: set[tuple[float, str, str]] = set()
         self._count = 0
         self._task: asyncio.Task[None] | None = None
         self._called: set[asyncio.Task[None]] = set()
 
     def add(self, deadline: Deadline) -> None:
-        """Watch a deadline. One that has passed is due at once."""
+        """Watch a deadline, once however often it is added. One that has passed is due at once."""
+        key = (deadline.at, deadline.run_id, deadline.step)
+        if key in self._watched:
+            return
+        self._watched.add(key)
         self._count += 1
         heapq.heappush(self._heap, (deadline.at, self._count, deadline))
         if self._heap[0][2] is deadline:  # the one that was first before sleeps too long
@@ -43,6 +48,7 @@ class Deadlines:
     async def close(self) -> None:
         """Watch no longer. What is stored stays, and is watched again by whoever recovers the run."""
         self._heap.clear()
+        self._watched.clear()
         tasks = [task for task in (self._task, *self._called) if task is not None and not task.done()]
         for task in tasks:
             task.cancel()
@@ -57,6 +63,7 @@ class Deadlines:
                 await self._clock.sleep(left)
                 continue
             deadline = heapq.heappop(self._heap)[2]
+            self._watched.discard((deadline.at, deadline.run_id, deadline.step))
             called = asyncio.ensure_future(self._on_due(deadline))
             self._called.add(called)
             called.add_done_callback(self._called.discard)

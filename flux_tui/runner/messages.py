@@ -146,6 +146,10 @@ class Delete(Message, frozen=True, kw_only=True):
     run_ids: list[str]
 
 
+class WatchWaits(Message, frozen=True, kw_only=True):
+    """Watch the waits of suspended runs again: a runner that ends has left one behind."""
+
+
 class Drain(Message, frozen=True, kw_only=True):
     """Take no new work, finish the runs in hand, then exit."""
 
@@ -295,7 +299,8 @@ class Blocked(Message, frozen=True, kw_only=True):
 
 
 Command = (
-    Load
+    WatchWaits
+    | Load
     | Run
     | Retry
     | Resume

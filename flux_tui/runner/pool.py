@@ -28,6 +28,7 @@ from flux_tui.runner.messages import (
     Report,
     Secrets,
     Started,
+    WatchWaits,
 )
 from flux_tui.runner.pool_events import (
     PoolEvent,
@@ -278,8 +279,7 @@ class RunnerPool(Requests):
                 if isinstance(report, Started) and not report.request:
                     self._emit(RunBegan(run_id=report.run_id))
             case Ended():
-                member.run_ended(report)
-                self._emit(RunEnded(run_id=report.run_id, status=report.status, error=report.error))
+                self._run_ended(member, report)
             case Secrets():
                 registered.add(report.values)
             case Output():
@@ -303,6 +303,15 @@ class RunnerPool(Requests):
         else:
             for run_id in member.in_hand:
                 self._emit(RunEnded(run_id=run_id, status="interrupted"))
+
+    def _run_ended(self, member: Member, report: Ended) -> None:
+        """Take a run out of hand. The wait of one that an old runner suspends is watched by the others."""
+        member.run_ended(report)
+        if report.status == "suspended" and member.role is Role.DRAINING:
+            for other in self._members.values():
+                if other.role is Role.SERVING:
+                    other.process.send(WatchWaits())
+        self._emit(RunEnded(run_id=report.run_id, status=report.status, error=report.error))
 
     def _greeted(self, member: Member, hello: Hello) -> None:
         if hello.protocol == PROTOCOL:

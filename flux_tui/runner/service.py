@@ -39,6 +39,7 @@ from flux_tui.runner.messages import (
     Signal,
     Started,
     Stop,
+    WatchWaits,
 )
 from flux_tui.runner.replayed import packed
 from flux_tui.runner.stops import Stops
@@ -90,14 +91,18 @@ class RunnerService:
 
     async def serve(self) -> None:
         """Work until told to stop, or to drain; then hand back what is in hand and close the engine."""
-        with contextlib.suppress(FluxError, OSError):  # told to whoever asks for a run
-            await self._ready()
-            await self._engine.watch_waits(self._workflows.values())
+        await self._watch_waits()
         await self._stopped.wait()
         await self._engine.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _watch_waits(self) -> None:
+        """Watch the time-outs of the waits of suspended runs; a store that fails is told to whoever asks."""
+        with contextlib.suppress(FluxError, OSError):
+            await self._ready()
+            await self._engine.watch_waits(self._workflows.values())
 
     def take(self, command: Command) -> None:
         """Take one command."""
@@ -108,6 +113,8 @@ class RunnerService:
             case Drain():
                 self._draining = True
                 self._stop_when_idle()
+            case WatchWaits():
+                self._keep(asyncio.create_task(self._watch_waits(), name="waits"))
             case Breakpoints():
                 self._stops.put(command.stops)
             case Load():
@@ -153,7 +160,9 @@ class RunnerService:
         return isinstance(request, Signal | Cancel | Pause) and request.run_id in self._moving
 
     def _spawn(self, request: Request) -> None:
-        task = asyncio.create_task(self._answer(request), name=f"request {request.request}")
+        self._keep(asyncio.create_task(self._answer(request), name=f"request {request.request}"))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         self._working(True)  # noqa: FBT003 - the only argument
         task.add_done_callback(self._done)

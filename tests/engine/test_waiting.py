@@ -15,6 +15,7 @@ from flux_engine import (
     sleep,
     wait,
 )
+from flux_engine.running.deadlines import Deadline, Deadlines
 from flux_engine.testing import ManualClock
 
 
@@ -380,3 +381,24 @@ async def test_a_step_that_waited_can_be_in_conflict(engine):
     result = await engine.signal(flow, "r", "go")
     assert (result.status, result.error.type, result.error.step) == ("failed", "DataConflictError", "ask")
     assert result.data == {"key": "other"}
+
+
+async def test_a_wait_is_watched_once_however_often_it_is_asked_for():
+    """A runner is asked again whenever another one has left a wait behind."""
+    due = []
+
+    async def note(deadline):
+        due.append(deadline.run_id)
+
+    deadlines = Deadlines(ManualClock(auto=True), note)
+    definition = create_workflow("w").step("ask", lambda ctx: None).build()
+    for run_id in ("a", "b", "a"):
+        deadlines.add(Deadline(5.0, run_id, "ask", definition))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sorted(due) == ["a", "b"]
+    deadlines.add(Deadline(5.0, "a", "ask", definition))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sorted(due) == ["a", "a", "b"]
+    await deadlines.close()

@@ -116,3 +116,28 @@ async def test_a_run_whose_wait_has_run_out_is_told_of(project: Project) -> None
     await ended(project, run_id, "failed")
     assert [event.run_id for event in project.of(RunBegan)] == [run_id]
     assert project.pool.runs_in_hand == ()
+
+
+async def test_a_wait_that_an_old_runner_leaves_behind_runs_out_all_the_same(project: Project) -> None:
+    """The runner that suspended the run has ended; the one that was loaded since watches its wait."""
+    project.write(
+        "claim.py",
+        """
+        from flux_engine import wait
+
+        def ask(ctx):
+            mark("begun")
+            until_free()
+            return wait("approval", timeout=0.5)
+
+        claim = create_workflow("claim").step("ask", ask)
+        """,
+    )
+    await project.pool.start()
+    await project.heard(Reloaded)
+    run_id = await project.pool.run("claim", {})
+    await project.called("begun")
+    await project.reload()
+    project.free()
+    await ended(project, run_id, "suspended")
+    await ended(project, run_id, "failed")
