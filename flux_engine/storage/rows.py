@@ -1,15 +1,13 @@
-"""Records as rows of SQLite: the statements that write and read them, and times as text."""
+"""Records as rows of SQLite: the statements that write and read them."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
-from math import modf
 from typing import Any
 
 from flux_engine.errors import OwnershipLostError, RunExistsError, RunNotFoundError
 from flux_engine.execution import RunStatus, StepStatus
-from flux_engine.storage.base import Blobs, EntryKind, JournalEntry, RunQuery, RunRecord, RunRow, RunWrite
+from flux_engine.storage.base import Blobs, EntryKind, JournalEntry, RunRecord, RunRow, RunWrite
+from flux_engine.storage.times import optional_seconds, optional_text, to_seconds, to_text
 
 Write = Callable[[sqlite3.Connection], Any]
 """One write, made inside a transaction that its caller begins and commits."""
@@ -59,35 +57,6 @@ UPDATE runs
        status = ?, owner = ?, request = CASE WHEN ? THEN request END
  WHERE id = ? AND fence = ?"""
 
-_ROW = """
-SELECT id, workflow, status, created_at, updated_at, completed_at, current_step, error_summary, owner,
-       lease_until
-  FROM runs"""
-
-
-def to_text(seconds: float) -> str:
-    """Return seconds since the epoch as ISO-8601 in UTC, to the microsecond."""
-    part, whole = modf(seconds)
-    microseconds = round(part * 1e6)  # half to even, as datetime does
-    if 0 <= microseconds < _MILLION:
-        return f"{_second(whole)}.{microseconds:06}Z"
-    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="microseconds") + "Z"
-
-
-_MILLION = 1_000_000
-
-
-@lru_cache(maxsize=64)
-def _second(whole: float) -> str:
-    """Return a second as text. The times that a step writes lie in the same few seconds."""
-    return datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()
-
-
-def to_seconds(text: str) -> float:
-    """Return what ``to_text`` was given, to the microsecond."""
-    return datetime.fromisoformat(text).timestamp()
-
 
 def creation(record: RunRecord, entries: Sequence[JournalEntry], blobs: Blobs) -> Write:
     """Return the write that adds a run, its first entries and its first blobs."""
@@ -97,14 +66,14 @@ def creation(record: RunRecord, entries: Sequence[JournalEntry], blobs: Blobs) -
         record.status.value,
         to_text(record.created_at),
         to_text(record.updated_at),
-        _to_text(record.completed_at),
+        optional_text(record.completed_at),
         record.current_step,
         record.error_summary,
         record.owner,
         record.fence,
         record.idempotency_key,
         record.error,
-        _to_text(record.lease_until),
+        optional_text(record.lease_until),
         record.request,
     )
     rows = _entry_rows(record.id, entries)
@@ -128,7 +97,7 @@ def claiming(run_id: str, fence: int, owner: str, lease_until: float | None) -> 
         cursor = connection.execute(
             "UPDATE runs SET owner = ?, lease_until = ?, request = NULL, fence = fence + 1"
             " WHERE id = ? AND fence = ?",
-            (owner, _to_text(lease_until), run_id, fence),
+            (owner, optional_text(lease_until), run_id, fence),
         )
         if not cursor.rowcount:
             raise _refusal(connection, run_id, fence)
@@ -150,11 +119,11 @@ class Saving:
         self._write = write
         self._head = (
             to_text(write.updated_at),
-            _to_text(write.completed_at),
+            optional_text(write.completed_at),
             write.current_step,
             write.error_summary,
             write.error,
-            _to_text(write.lease_until),
+            optional_text(write.lease_until),
         )
         self._entries = _entry_rows(write.run_id, write.entries)
         self.is_step = (
@@ -251,14 +220,14 @@ def run_record(row: Sequence[Any]) -> RunRecord:
         graph=row[4],
         created_at=to_seconds(row[5]),
         updated_at=to_seconds(row[6]),
-        completed_at=_to_seconds(row[7]),
+        completed_at=optional_seconds(row[7]),
         current_step=row[8],
         error=row[9],
         error_summary=row[10],
         owner=row[11],
         fence=row[12],
         idempotency_key=row[13],
-        lease_until=_to_seconds(row[14]),
+        lease_until=optional_seconds(row[14]),
         request=row[15],
     )
 
@@ -271,8 +240,8 @@ def journal_entry(row: Sequence[Any]) -> JournalEntry:
         step=row[2],
         status=None if row[3] is None else StepStatus(row[3]),
         attempt=row[4],
-        started_at=_to_seconds(row[5]),
-        completed_at=_to_seconds(row[6]),
+        started_at=optional_seconds(row[5]),
+        completed_at=optional_seconds(row[6]),
         output=row[7],
         changes=row[8],
         error=row[9],
@@ -284,86 +253,19 @@ def journal_entry(row: Sequence[Any]) -> JournalEntry:
 
 
 def run_row(row: Sequence[Any]) -> RunRow:
-    """Read a row of a listing."""
+    """Read a row of a ``listing``."""
     return RunRow(
         id=row[0],
         workflow=row[1],
         status=RunStatus(row[2]),
         created_at=to_seconds(row[3]),
         updated_at=to_seconds(row[4]),
-        completed_at=_to_seconds(row[5]),
+        completed_at=optional_seconds(row[5]),
         current_step=row[6],
         error=row[7],
         owner=row[8],
-        lease_until=_to_seconds(row[9]),
+        lease_until=optional_seconds(row[9]),
     )
-
-
-def listing(query: RunQuery) -> tuple[str, list[Any]]:
-    """Return the statement that lists runs, and its parameters.
-
-    Each status is asked for by itself: in an index that has the status first, the runs of one status
-    lie in the order of the listing, those of several do not.
-    """
-    conditions, parameters = _conditions(query)
-    parameters.append(max(query.limit, 0))
-    filters = [f"status = '{status.value}'" for status in dict.fromkeys(query.statuses)]
-    if len(filters) <= 1:
-        return _page([*filters, *conditions]), parameters
-    pages = [f"SELECT * FROM ({_page([each, *conditions])})" for each in filters]  # noqa: S608 - no user's text
-    return " UNION ALL ".join(pages) + _NEWEST, parameters * len(pages) + parameters[-1:]
-
-
-_NEWEST = " ORDER BY created_at DESC, id DESC LIMIT ?"
-_SEARCHED = ("id", "workflow", "current_step", "error_summary")
-_LAST = "\U0010ffff"
-"""The character that comes after all others."""
-
-
-def _page(conditions: Sequence[str]) -> str:
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return _ROW + where + _NEWEST
-
-
-def _conditions(query: RunQuery) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = []
-    parameters: list[Any] = []
-    if query.workflow is not None:
-        conditions.append("workflow = ?")
-        parameters.append(query.workflow)
-    if query.since is not None:
-        conditions.append("created_at >= ?")
-        parameters.append(to_text(query.since))
-    if query.until is not None:
-        conditions.append("created_at < ?")
-        parameters.append(to_text(query.until))
-    if query.before is not None:
-        conditions.append("(created_at, id) < (?, ?)")
-        parameters += (to_text(query.before[0]), query.before[1])
-    if query.id_prefix:
-        conditions.append("id >= ? AND id < ?")
-        parameters += [query.id_prefix, query.id_prefix + _LAST]
-    if query.text:
-        condition, parameter = _containing(query.text)
-        conditions.append(condition)
-        parameters += [parameter] * len(_SEARCHED)
-    return conditions, parameters
-
-
-def _containing(text: str) -> tuple[str, str]:
-    """Return the condition for a part of one of the columns, whose parameter comes once for each."""
-    if text.isascii():
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        matches = [f"{column} LIKE ? ESCAPE '\\'" for column in _SEARCHED]
-        return f"({' OR '.join(matches)})", f"%{pattern}%"
-    # LIKE ignores case in ASCII only.
-    matches = [f"instr(flux_lower({column}), ?)" for column in _SEARCHED]
-    return f"({' OR '.join(matches)})", text.lower()
-
-
-def lower(text: str | None) -> str | None:
-    """Return the text in lower case: ``flux_lower`` in the statements of this module."""
-    return None if text is None else text.lower()
 
 
 def _put_blobs(connection: sqlite3.Connection, run_id: str, blobs: Blobs) -> None:
@@ -385,8 +287,8 @@ def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any,
             entry.step,
             None if entry.status is None else _WORDS[entry.status],
             entry.attempt,
-            _to_text(entry.started_at),
-            _to_text(entry.completed_at),
+            optional_text(entry.started_at),
+            optional_text(entry.completed_at),
             entry.output,
             entry.changes,
             entry.error,
@@ -397,14 +299,6 @@ def _entry_rows(run_id: str, entries: Iterable[JournalEntry]) -> list[tuple[Any,
         )
         for entry in entries
     ]
-
-
-def _to_text(seconds: float | None) -> str | None:
-    return None if seconds is None else to_text(seconds)
-
-
-def _to_seconds(text: str | None) -> float | None:
-    return None if text is None else to_seconds(text)
 
 
 def _unknown(run_id: str) -> RunNotFoundError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from flux_engine.errors import FluxError, StorageError
-from flux_engine.storage import rows, schema
+from flux_engine.storage import listing, rows, schema
 from flux_engine.storage.base import (
     Blobs,
     JournalEntry,
@@ -144,7 +144,7 @@ class SQLiteStorage(WorkflowStorage):
 
     async def list(self, query: RunQuery) -> list[RunRow]:
         """Return a page of runs, newest first, without reading inputs, data or journals."""
-        return [rows.run_row(row) for row in await self._read(*rows.listing(query))]
+        return [rows.run_row(row) for row in await self._read(*listing.listing(query))]
 
     async def delete(self, run_id: str) -> bool:
         """Remove the run, its journal and the blobs no other run uses; return whether there was one."""
@@ -209,7 +209,7 @@ class SQLiteStorage(WorkflowStorage):
         connection = self._connect("ro", sqlite3.Connection)
         with _closed_on_error(connection):
             schema.prepare_reader(connection, self.path)
-            connection.create_function("flux_lower", 1, rows.lower, deterministic=True)
+            connection.create_function("flux_lower", 1, listing.lower, deterministic=True)
         return connection
 
     def _new_transaction(self) -> sqlite3.Connection:

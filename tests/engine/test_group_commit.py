@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flux_engine import OwnershipLostError, SQLiteStorage
 from flux_engine.execution import RunStatus, StepStatus
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord, RunWrite
-from flux_engine.storage.rows import to_seconds, to_text
+from flux_engine.storage.times import to_seconds, to_text
 from flux_engine.storage.turn import Turn
 
 

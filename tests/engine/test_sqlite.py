@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from flux_engine.errors import OwnershipLostError, SchemaVersionError, StorageError
 from flux_engine.execution import RunStatus, StepStatus
-from flux_engine.storage import rows, schema
+from flux_engine.storage import listing, rows, schema
 from flux_engine.storage.base import RunQuery
 from flux_engine.storage.contract_parts import NOON, a_run, a_write, an_entry
 from flux_engine.storage.sqlite import SQLiteStorage
@@ -377,7 +377,7 @@ class TestManyAtOnce:
             RunQuery(workflow="orders", statuses=(RunStatus.FAILED,), before=(NOON, "x")),
             RunQuery(text="error"),
         ):
-            sql, parameters = rows.listing(query)
+            sql, parameters = listing.listing(query)
             with by_hand(path) as connection:
                 plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
             assert len(plan) == 1
