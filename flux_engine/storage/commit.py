@@ -117,20 +117,26 @@ class WriterConnection(sqlite3.Connection):
 class GroupCommit:
     """The queue in front of a writer connection. ``translate`` makes errors of the database those of Flux.
 
-    ``turn`` is held by whoever writes to the file: the queue for each batch, or a handler's transaction,
+    The turn is held by whoever writes to the file: the queue for each batch, or a handler's transaction,
     for which the queue then waits.
     """
 
     def __init__(
         self, thread: ConnectionThread[WriterConnection], translate: Callable[[Exception], Exception]
     ) -> None:
-        self.turn = Turn()
+        self._turn = Turn()
         self._thread = thread
         self._translate = translate
         self._waiting: list[PendingWrite] = []
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def turn(self) -> Turn:
+        """Whose turn it is to write to the file."""
+        self._present_loop()
+        return self._turn
 
     async def write(self, write: Write) -> Any:
         """Make a write, durably, and return its result. Cancelling the caller does not take it back."""
@@ -148,21 +154,21 @@ class GroupCommit:
         if self._busy:
             self._idle = loop.create_future()
             await self._idle
-        await self.turn.take()
+        await self._turn.take()
         await self._thread.close()
 
     def _present_loop(self) -> asyncio.AbstractEventLoop:
         """Return the event loop. Whoever waited in one that has ended waits no longer."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._busy, self._waiting, self.turn = loop, False, [], Turn()
+            self._loop, self._busy, self._waiting, self._turn = loop, False, [], Turn()
         return loop
 
     def _start(self) -> None:
-        if self.turn.take_now():
+        if self._turn.take_now():
             self._send()
         else:
-            self.turn.ask().add_done_callback(self._send)
+            self._turn.ask().add_done_callback(self._send)
 
     def _send(self, _: object = None) -> None:
         batch, self._waiting = self._waiting, []
@@ -171,7 +177,7 @@ class GroupCommit:
         )
 
     def _ended(self, batch: Sequence[PendingWrite], error: Exception | None) -> None:
-        self.turn.give_back()
+        self._turn.give_back()
         for pending in batch:
             self._report(pending, pending.error or error)
         # After those who wait for this batch: their next writes can share the next one.

@@ -35,8 +35,11 @@ class ConnectionThread(Generic[ConnectionT]):
         self._thread.start()
         try:
             await self._result_of(self._open)
-        except BaseException:
+        except Exception:
             self._end()
+            raise
+        except BaseException:  # cancelled while the file may be locked: nobody waits for the thread
+            self._calls.put(None)
             raise
 
     def call(self, function: Callable[[ConnectionT], Any], then: Then) -> None:
@@ -86,6 +89,7 @@ class ConnectionThread(Generic[ConnectionT]):
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(then, result, error)
             del call, function, then, loop, result, error
+        self._close()
 
     def _open(self) -> None:
         self._connection = self._connect()

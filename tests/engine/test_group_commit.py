@@ -1,6 +1,7 @@
 """Writes that share a transaction, and whose turn it is to write."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 
 import pytest
@@ -106,6 +107,21 @@ def test_a_store_can_be_used_by_one_event_loop_after_another(tmp_path):
 
     asyncio.run(leave_a_write_behind())
     asyncio.run(close())
+
+
+async def test_a_transaction_that_was_there_before_the_first_write_has_its_turn(store, tmp_path):
+    """The write waits for it and does not meet a locked file."""
+    async with contextlib.AsyncExitStack() as stack:
+        second = SQLiteStorage(tmp_path / "flux.db")
+        await second.open()
+        stack.push_async_callback(second.close)
+        within = second.transaction("0")
+        await within.execute("CREATE TABLE accounts (name TEXT)")
+        write = asyncio.create_task(second.save(step(1)))
+        assert await second.find("1") is not None  # there and back again, as the write would have been
+        assert not write.done()
+        await within.rollback()
+        assert await write is None
 
 
 async def test_turns_are_given_in_the_order_in_which_they_were_asked_for():
