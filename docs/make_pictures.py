@@ -68,6 +68,7 @@ async def take(project: Path, runs: dict[str, str], scene: Scene) -> None:
     """Take the picture of a scene."""
     folder = project / "empty" if scene.empty else project
     folder.mkdir(exist_ok=True)
+    (folder / ".flux" / "dashboard.json").unlink(missing_ok=True)
     async with opened(folder, scene) as stage:
         stage.runs = runs
         await scene.play(stage)

@@ -315,7 +315,7 @@ async def looks(stage: Stage) -> None:
     await stage.show("payment", "charge", "error")
 
 
-# Debugging, last: the breakpoint stays
+# Debugging, last: the run that it pauses would be in the other pictures
 
 DEBUGGING = "Debugging"
 

@@ -75,6 +75,15 @@ class RunControl(EngineParts):
         """
         return await self._stop(run_id, "cancel", RunStatus.CANCELLED)
 
+    def hand_back(self, workflow: Workflow[Any, Any], idempotency_key: str) -> bool:
+        """Let go of a run that this engine drives, at its next step boundary, or at once while it only waits.
+
+        The ``execute`` that drives it returns with the status ``running``. The run stays so in the store, in
+        nobody's hands: ``execute`` with the same key, ``resume`` and ``recover`` go on with it, here or
+        elsewhere. Returns whether this engine has a run of this workflow with this key in hand.
+        """
+        return self._custody.release(as_definition(workflow).name, idempotency_key)
+
     async def _stop(self, run_id: str, request: Request, status: RunStatus) -> WorkflowState:
         await self.init()
         in_hand = await self._custody.in_motion(run_id)

@@ -25,6 +25,12 @@ class RunQueries(EngineParts):
         entries = await read_journal(self._storage, run_id)
         return workflow_state(record, entries, now=self._clock.now())
 
+    async def find(self, workflow: str, idempotency_key: str) -> WorkflowState | None:
+        """Return the run that the workflow of this name has for a key given to ``execute``, if any."""
+        await self.init()
+        record = await self._storage.find_by_key(workflow, idempotency_key)
+        return None if record is None else await self.get(record.id)
+
     async def list(
         self,
         *,

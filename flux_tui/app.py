@@ -31,6 +31,10 @@ STOP_SECONDS = 5.0
 """How long the end of the program waits for the runner."""
 
 
+MOST_TOLD = 3
+"""How many mistakes of a keymap are told at once."""
+
+
 class FluxApp(App[int], inherit_bindings=False):
     """The dashboard."""
 
@@ -86,15 +90,21 @@ class FluxApp(App[int], inherit_bindings=False):
             self.notify(
                 f"there is no {self._unknown_theme!r}. Known themes: {names}", title="Theme", markup=False
             )
-        place = keymap.place_of_keymap(self.desk.project)
-        for problem in keymap.problems(self.desk.settings.keymap, key_help.every_key(), place):
-            self.notify(problem, title="Settings", severity="warning", timeout=10, markup=False)
+        self._tell_of_the_keymap()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
                 loop.add_signal_handler(number, self.exit, 128 + number)
             except (NotImplementedError, RuntimeError, ValueError):
                 return  # not in the main thread, or not on this system
+
+    def _tell_of_the_keymap(self) -> None:
+        bound = self.desk.settings.keymap
+        found = keymap.problems(bound, key_help.every_key(), keymap.place_of_keymap(self.desk.project))
+        if found:
+            more = [f"And {len(found) - MOST_TOLD} more."] if len(found) > MOST_TOLD else []
+            text = "\n".join((*found[:MOST_TOLD], *more))
+            self.notify(text, title="Keys", severity="warning", timeout=10, markup=False)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Have the caret stand still: nothing moves on a screen on which nothing happens."""

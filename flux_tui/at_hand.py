@@ -30,7 +30,7 @@ def situation(screen: "MainScreen") -> Situation:
         run=view,
         step=None if view is None or now.step is None else view.step(now.step),
         repeatable=definition is not None and bool(desk.inputs(definition.name)),
-        copyable=text_to_copy(screen) is not None,
+        copyable=bool(now.run or now.workflow) or text_to_copy(screen) is not None,
         source=place(screen) is not None,
         moment=now.moment,
         moments=screen.past.count,

@@ -16,7 +16,7 @@ from flux_tui.palette_actions import command_text
 if TYPE_CHECKING:
     from flux_tui.screens.main import MainScreen
 
-PLACEHOLDER: Final = "Commands, workflows, steps, or the beginning of a run's id"
+PLACEHOLDER: Final = "a command, a workflow, a step, or a run by its id"
 
 SHORTEST: Final = 3
 """How many characters of an id are looked for."""

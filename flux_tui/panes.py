@@ -108,8 +108,9 @@ def shares_from(said: Mapping[str, Any] | None) -> Shares:
     kept = Shares()
     for layout in Layout:
         there = (said or {}).get(layout)
-        for split in SPLITS[layout] if isinstance(there, Mapping) else ():
-            share = there.get(split.name)
+        known: Mapping[str, Any] = there if isinstance(there, Mapping) else {}
+        for split in SPLITS[layout]:
+            share = known.get(split.name)
             if isinstance(share, float | int) and math.isfinite(share) and 0 < share < 1:
                 kept = kept.put(layout, split.name, float(share))
     return kept

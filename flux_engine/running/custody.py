@@ -313,7 +313,7 @@ class Custody:
             if caller is not None and caller.cancelling() > before:
                 self._log_failure(run.id, task)
                 raise asyncio.CancelledError from None
-            if task.cancelled() and self._services.stopping:
+            if task.cancelled() and (run.released or self._services.stopping):
                 return run.result()
             raise
         finally:
@@ -321,6 +321,16 @@ class Custody:
         if caller is not None and caller.cancelling() > before:
             raise asyncio.CancelledError
         return result
+
+    def release(self, workflow: str, key: str) -> bool:
+        """Let the run with this key stop at its next step boundary; return whether it is in hand."""
+        for run, task in self._driven.values():
+            if (run.workflow, run.idempotency_key) == (workflow, key):
+                run.release()
+                if run.resting:
+                    task.cancel()
+                return True
+        return False
 
     async def release_all(self, grace: float) -> None:
         """Let every run stop at its next step boundary; after ``grace`` seconds cancel what still runs."""

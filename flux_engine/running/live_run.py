@@ -38,7 +38,8 @@ _NOTHING_TO_DO = Schedule({}, done=())
 class LiveRun(Generic[InputT, DataT]):
     """A run that this engine owns and moves.
 
-    ``only`` limits it to some steps; ``is_new`` says that the store does not have it yet.
+    ``only`` limits it to some steps; ``is_new`` says that the store does not have it yet. ``released`` says
+    that it was asked to let go.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class LiveRun(Generic[InputT, DataT]):
     ) -> None:
         self.id = record.id
         self.workflow = record.workflow
+        self.idempotency_key = record.idempotency_key
+        self.released = False
         self.services = services
         self.ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
         self.merged = MergedData(progress)
@@ -83,12 +86,11 @@ class LiveRun(Generic[InputT, DataT]):
     @property
     def halting(self) -> bool:
         """Whether nothing new is to be begun."""
-        return (
-            self._failed
-            or self._request is not None
-            or self.ledger.asked is not None
-            or self.services.stopping
-        )
+        return self._failed or self._request is not None or self.ledger.asked is not None or self._is_let_go
+
+    @property
+    def _is_let_go(self) -> bool:
+        return self.released or self.services.stopping
 
     @property
     def _asked(self) -> str | None:
@@ -168,6 +170,11 @@ class LiveRun(Generic[InputT, DataT]):
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
         self._request = request
+        self._news.set()
+
+    def release(self) -> None:
+        """Ask the run to stop at its next step boundary, and to be let go as it is."""
+        self.released = True
         self._news.set()
 
     def waiting_signals(self) -> dict[str, str]:
@@ -320,7 +327,7 @@ class LiveRun(Generic[InputT, DataT]):
             await self._cancelled()
         elif self.stops.before:
             await self._end(RunStatus.PAUSED, meta={"before": self.stops.before})
-        elif self.services.stopping:
+        elif self._is_let_go:
             await self._hand_back()
         elif self._asked is None and any(waiting_of(step.last) for step in steps):
             await self._end(RunStatus.SUSPENDED)

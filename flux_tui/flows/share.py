@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 async def copy(screen: "MainScreen") -> None:
     """Copy what the cursor is on."""
-    await to_clipboard(screen, at_hand.text_to_copy(screen))
+    await to_clipboard(screen, await asyncio.to_thread(at_hand.text_to_copy, screen))
 
 
 async def copy_whole(screen: "MainScreen") -> None:
     """Copy all of what is looked at."""
-    await to_clipboard(screen, whole_text(screen))
+    await to_clipboard(screen, await asyncio.to_thread(whole_text, screen))
 
 
 async def copy_test(screen: "MainScreen") -> None:
@@ -41,7 +41,7 @@ async def copy_test(screen: "MainScreen") -> None:
     path = Path(definition.path)
     origin = Origin(module=module_name(path).name, variable=definition.variable, file=path.name)
     signals = _signals(screen.desk.events_of(view.id), step.name)
-    text = step_test(view, step, origin, signals, screen.desk.secrets)
+    text = await asyncio.to_thread(step_test, view, step, origin, signals, screen.desk.secrets)
     await to_clipboard(screen, text, f"A test of {step.name}")
 
 

@@ -59,7 +59,8 @@ def export_run(
     lines = [_line(_header(run, secrets, now), None), *(_line(event, secrets) for event in told)]
     text = _without_places("\n".join(lines) + "\n", project)
     masked = text.count(MASK)
-    return Export(name=f"{_plain(run.workflow)}-{run.id[:8]}{SUFFIX}", content=text.encode(), masked=masked)
+    name = f"{_plain(run.workflow)}-{_plain(run.id[:8])}{SUFFIX}"
+    return Export(name=name, content=text.encode(), masked=masked)
 
 
 def places(count: int) -> str:

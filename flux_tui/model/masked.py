@@ -4,22 +4,39 @@ Its data stays true, for a retry needs it; whoever shows data masks it there.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
 from flux_engine.execution import ErrorInfo, Frame
+from flux_engine.secrets import registered
 from flux_tui.model.attempts import FailedAttempt
 from flux_tui.model.run import LogLine, RunView, StepView
 from flux_tui.model.secrets import Secrets
+
+LONGEST: Final = 100_000
+"""Characters of a message, a traceback or a line that are shown; the trace and the store have all."""
+
+MOST_FRAMES: Final = 2_000
+
+
+def shortened(text: str) -> str:
+    """Return a text without its middle when it is too long to be looked at; no secret is cut in two."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    _, _, end = text[-half:].partition("\n" if "\n" in text[-half:] else " ")
+    begin = registered.mask_cut(text[:half])
+    return f"{begin}… {len(text) - half - len(end):,} characters are left out …\n{end}"
 
 
 def masked_error(error: ErrorInfo, secrets: Secrets) -> ErrorInfo:
     """Return an exception with the secrets in its message, its code and its traceback masked."""
     return replace(
         error,
-        message=secrets.text(error.message),
-        frames=tuple(_frame(frame, secrets) for frame in error.frames),
-        text="\n".join(map(secrets.text, error.text.split("\n"))),
+        message=secrets.text(shortened(error.message)),
+        frames=tuple(_frame(frame, secrets) for frame in error.frames[-MOST_FRAMES:]),
+        text="\n".join(map(secrets.text, shortened(error.text).split("\n"))),
     )
 
 
@@ -36,7 +53,7 @@ def masked_run(run: RunView, secrets: Secrets) -> RunView:
 
 def masked_logs(lines: Sequence[LogLine], secrets: Secrets) -> list[LogLine]:
     """Return log lines with the secrets in them masked."""
-    return [replace(line, text=secrets.text(line.text)) for line in lines]
+    return [replace(line, text=secrets.text(shortened(line.text).replace("\n", " "))) for line in lines]
 
 
 def masked_attempts(attempts: Sequence[FailedAttempt], secrets: Secrets) -> tuple[FailedAttempt, ...]:
@@ -49,4 +66,4 @@ def _step(step: StepView, secrets: Secrets) -> StepView:
 
 
 def _frame(frame: Frame, secrets: Secrets) -> Frame:
-    return replace(frame, code=secrets.text(frame.code))
+    return replace(frame, code=secrets.text(shortened(frame.code)))

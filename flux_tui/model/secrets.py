@@ -5,7 +5,7 @@ registered with the engine's ``register_secret``.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flux_engine.secrets import MASK, registered
@@ -22,9 +22,13 @@ LONG: Final = 16
 """Characters from which an unquoted word behind ``key:`` is taken for a value, not for prose."""
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PAIR: Final = re.compile(
-    r"""(?P<key>[A-Za-z_][\w-]{0,199})(?P<to>["']?\s{0,3}[:=]\s{0,3})"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:Bearer|Basic)\s+\S+|[^\s,;&(){}\[\]"']+)"""
+_LOWERED_TO_TWO: Final = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
+"""The one character whose small letter is two characters."""
+
+_KEY_CHARACTER: Final = re.compile(r"[\w-]")
+_REST_OF_KEY: Final = re.compile(r"""[\w-]{0,200}+(?P<to>["']?\s{0,3}[:=]\s{0,3})""")
+_VALUE: Final = re.compile(
+    r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|(?:Bearer|Basic)\s++\S++|["']?[^\s,;&(){}\[\]"']++"""
 )
 
 
@@ -35,6 +39,7 @@ class Secrets:
         words = SECRET_WORDS | {_normal(word) for word in more}
         parts = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
         self._pattern = re.compile(rf"(?:^|_)(?:{parts})s?(?:$|_)")
+        self._word = re.compile(parts.replace("_", "[_-]?"))
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._pattern.search(_normal(key[:KEY_CHARACTERS])) is not None
@@ -71,16 +76,34 @@ class Secrets:
         return self.restore(edited, original)
 
     def text(self, text: str) -> str:
-        """Return a line of a log or an error with registered values masked, and those of ``password=…``."""
-        text = registered.mask(text)
-        return _PAIR.sub(self._pair, text) if "=" in text or ":" in text else text
+        """Return a line of a log or an error with registered values masked, and those of ``password=…``.
 
-    def _pair(self, match: re.Match[str]) -> str:
-        key, to, value = match["key"], match["to"], match["value"]
-        if key not in self or not ("=" in to or _looks_like_value(value)):
-            return match.group()
-        quote = value[0] if value[0] in "\"'" else ""
-        return f"{key}{to}{quote}{MASK}{quote}"
+        The time it takes grows with the length of the text, whatever is in it.
+        """
+        text = registered.mask(text)
+        return "".join(self._without_values(text)) if "=" in text or ":" in text else text
+
+    def _without_values(self, text: str) -> Iterator[str]:
+        done = 0
+        for word in self._word.finditer(text.replace(_LOWERED_TO_TWO, "I").lower()):
+            rest = _REST_OF_KEY.match(text, word.end())
+            if rest is None or word.start() < done:
+                continue
+            begin, end = _begin_of_key(text, word.start()), rest.start("to")
+            value = _VALUE.match(text, rest.end()) if text[begin:end][-KEY_CHARACTERS:] in self else None
+            if value is None or not ("=" in rest["to"] or _looks_like_value(value.group())):
+                continue
+            quote = value.group()[0] if value.group()[0] in "\"'" else ""
+            yield f"{text[done : rest.end()]}{quote}{MASK}{quote}"
+            done = value.end()
+        yield text[done:]
+
+
+def _begin_of_key(text: str, at: int) -> int:
+    for begin in range(at, max(at - KEY_CHARACTERS, 0), -1):
+        if _KEY_CHARACTER.match(text, begin - 1) is None:
+            return begin
+    return max(at - KEY_CHARACTERS, 0)
 
 
 def _looks_like_value(value: str) -> bool:

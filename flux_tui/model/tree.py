@@ -14,6 +14,7 @@ from msgspec import Struct
 
 TEXT_CHUNK: Final = 120
 INLINE_TEXT: Final = 60
+MOST_CHUNKS: Final = 5_000
 
 Path = tuple[Hashable, ...]
 
@@ -131,15 +132,17 @@ def expandable(value: Any) -> bool:
 
 
 def text_chunks(text: str) -> list[Chunk]:
-    """Cut a text into its lines, and long lines into pieces."""
+    """Cut a text into its lines, and long lines into pieces; after ``MOST_CHUNKS`` the rest is one."""
     chunks: list[Chunk] = []
     start = 0
     while start <= len(text):
+        if len(chunks) >= MOST_CHUNKS:
+            last = chunks[MOST_CHUNKS - 1].end
+            return [*chunks[:MOST_CHUNKS], Chunk(last, len(text))]
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
-        chunks.extend(
-            Chunk(at, min(at + TEXT_CHUNK, end)) for at in range(start, max(end, start + 1), TEXT_CHUNK)
-        )
+        pieces = range(start, max(end, start + 1), TEXT_CHUNK)[: MOST_CHUNKS + 1]
+        chunks.extend(Chunk(at, min(at + TEXT_CHUNK, end)) for at in pieces)
         start = end + 1
     if len(chunks) > 1 and chunks[-1].start >= len(text):
         chunks.pop()
@@ -178,6 +181,13 @@ class Node:
     def child(self, index: int) -> tuple[Any, Any]:
         """Return the two sides of a child."""
         return self._sides(self.keys[index])
+
+    def expandable_keys(self) -> Iterator[Hashable]:
+        """Yield the children that have rows below them."""
+        for key in self.keys:
+            before, after = self._sides(key)
+            if not isinstance(key, Chunk) and expandable(before if after is MISSING else after):
+                yield key
 
     def position(self, key: Hashable) -> int | None:
         """Return where among the children a key is."""

@@ -27,6 +27,9 @@ MARKS = {
     Mark.DELETED: ("- deleted", tones.BAD),
     Mark.SAME: ("         ", ""),
 }
+LONGEST_PIECE = 120
+"""Characters of a piece of text that are drawn."""
+
 STYLES = {
     "key": tones.KEY,
     "text": tones.TEXT,
@@ -64,8 +67,7 @@ class DataTree(LineList):
         A section that had nothing in it opens once it has. From a row that is gone the cursor goes to the
         value that it was in; at the top it stays at the top.
         """
-        rows = map(self.root.row, range(self.root.total))
-        known = {row.key for row in rows if not row.depth and row.expandable}
+        known = set(self.root.expandable_keys())
         for path in list(self.root.open_paths()):
             self._open(root, path)
         for key in root.keys:
@@ -117,7 +119,10 @@ class DataTree(LineList):
         mark, style = self.marks[row.mark]
         parts: list[Piece] = [(f"{mark} ", style), ("  " * min(row.depth - 1, width // 5), "")]
         if isinstance(row.key, Chunk):
-            return Content.assemble(*parts, ("  ", ""), (self._drawn(str(row.value)), STYLES["text"]))
+            text = self._drawn(str(row.value)[:LONGEST_PIECE])
+            more = row.key.end - row.key.start - LONGEST_PIECE
+            said = f"…  {more:,} more characters; y copies all" if more > 0 else ""
+            return Content.assemble(*parts, ("  ", ""), (text, STYLES["text"]), (said, STYLES["note"]))
         hidden = self.masked(row.path)
         fold = ("▾ " if row.opened else "▸ ") if row.expandable and not hidden else "  "
         parts += [(fold, tones.MUTED), (_key_text(row), _key_style(row)), ("  ", "")]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_loop import FIXED, PARCEL, Terminal
+from pty_terminal import FIXED, PARCEL, Terminal
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def shown(screen: MainScreen) -> set[str]:
     return {name for name in panes if screen.query_one(f"#{name}").region}
 
 
-@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 16)])
+@pytest.mark.parametrize("size", [(120, 36), (60, 16)])
 async def test_a_zoomed_pane_has_the_whole_screen(size: tuple[int, int]) -> None:
     """Its title says so, going elsewhere takes the zoom along, and both z and esc lay out all again."""
     async with opened(size) as (pilot, screen):
@@ -121,7 +121,7 @@ async def test_a_zoomed_pane_has_the_whole_screen(size: tuple[int, int]) -> None
         assert "zoomed" not in str(screen.query_one("#workflows-pane").border_title)
 
 
-@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 16)])
+@pytest.mark.parametrize("size", [(120, 36), (60, 16)])
 async def test_sizes_made_with_keys_last(size: tuple[int, int], tmp_path: Path) -> None:
     """A pane grows and shrinks with a key, in the next session too, until all are reset."""
     memory = tmp_path / "dashboard.json"

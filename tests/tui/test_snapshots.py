@@ -1,6 +1,6 @@
 """Pictures of the main screen. Look at a changed one before it becomes the new truth."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,31 +92,7 @@ async def play(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-async def broken_module(pilot: Pilot[Any]) -> None:
-    """Go to the module that does not load."""
-    await play(pilot)
-    await pilot.press("1", "home", "j", "j", "j")
-    await pilot.pause()
-
-
-async def live_run(pilot: Pilot[Any]) -> None:
-    """Go to the run in progress."""
-    await play(pilot)
-    await pilot.press("home")
-    await pilot.pause()
-
-
-async def nothing(pilot: Pilot[Any]) -> None:
-    """Find no workflows."""
-    app = pilot.app
-    assert isinstance(app, FluxApp)
-    assert isinstance(app.desk, FakeDesk)
-    app.desk.load()
-    await pilot.pause()
-
-
 SnapCompare = Callable[..., bool]
-Play = Callable[[Pilot[Any]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -131,13 +107,3 @@ def _away_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_failed_run(snap_compare: SnapCompare, size: tuple[int, int], theme: str) -> None:
     """The graph, the error and the lists, at every size and in both themes."""
     assert snap_compare(a_busy_shop(theme), terminal_size=size, run_before=play)
-
-
-@pytest.mark.parametrize(
-    ("scene", "size"),
-    [(broken_module, "wide"), (live_run, "wide"), (live_run, "low"), (nothing, "wide"), (nothing, "low")],
-    ids=lambda value: value if isinstance(value, str) else value.__name__,
-)
-def test_a_scene(snap_compare: SnapCompare, scene: Play, size: str) -> None:
-    """A broken module, a run in progress, and nothing at all."""
-    assert snap_compare(a_busy_shop("flux-dark"), terminal_size=SIZES[size], run_before=scene)

@@ -45,7 +45,7 @@ async def settled(drawn: Drawn) -> None:
     pytest.fail("the screen never came to rest")
 
 
-@pytest.mark.parametrize("keys", [("2",), ("4",), ("3", "D"), ("z",)], ids="-".join)
+@pytest.mark.parametrize("keys", [("4",), ("3", "D")], ids="-".join)
 async def test_nothing_is_drawn_while_nothing_happens(keys: tuple[str, ...]) -> None:
     """Wherever the focus is, an idle screen writes nothing at all, and the clock stands."""
     desk = FakeDesk()

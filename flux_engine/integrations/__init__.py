@@ -1,0 +1,1 @@
+"""Where Flux runs: one module an adapter. None is imported by ``flux_engine`` itself."""
