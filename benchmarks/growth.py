@@ -6,7 +6,7 @@ from benchmarks.contest import Entry, contest
 from benchmarks.figures import Figure
 
 SIZES = {10: 60, 100: 15, 1000: 5}
-"""Runs to take the middle of, by the number of steps."""
+"""Runs to take the quickest of, by the number of steps."""
 
 
 async def measure(folder: Path, rounds: int) -> list[Figure]:
