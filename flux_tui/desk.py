@@ -14,31 +14,31 @@ from typing import Any
 from msgspec.structs import replace
 
 from flux_engine.storage.base import RunQuery
-from flux_engine.trace.events import EventType, TraceEvent
+from flux_engine.trace.events import TraceEvent
 from flux_tui.deletions import Deletions
 from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.sweep import Sweep, missing
 from flux_tui.feed.trace import TraceFeed, TraceNews
-from flux_tui.model import parse
 from flux_tui.model.census import Census
-from flux_tui.model.definitions import Definitions, ModuleView
-from flux_tui.model.export import EXPORT, sources_of
+from flux_tui.model.definitions import Definitions
 from flux_tui.model.filter import Filter
-from flux_tui.model.run import DefinitionView, LogLine, RunRowView, RunView, graph_spec
+from flux_tui.model.run import LogLine, RunRowView, RunView
 from flux_tui.model.runs import RunsModel
 from flux_tui.model.secrets import Secrets
-from flux_tui.model.source import embed
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
+from flux_tui.pacing import came
 from flux_tui.paging import Failures, Paging, beginning_with
 from flux_tui.recovering import tell_interrupted
 from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
 from flux_tui.settings import Settings
+from flux_tui.trace_alone import TraceAlone
 from flux_tui.verbs import Verbs
 
-TRACE_BUSY, TRACE_IDLE = 0.03, 0.25
-"""Seconds between two looks at the trace, while it grows or runs are on their way, and else."""
+TRACE_BUSY, TRACE_IDLE, TRACE_OLD = 0.03, 0.25, 0.2
+"""Seconds between two looks at the trace, while it grows or runs are on their way, and else; and between
+two changes told while what it held before its end is gone through."""
 
 STORE_BUSY, STORE_IDLE = 0.25, 2.0
 """Seconds between two looks at the store."""
@@ -66,7 +66,8 @@ class Desk(Verbs):
         clock: Callable[[], float] = time.time,
     ) -> None:
         remembered = Remembered(None if trace_only else settings.db.parent / FILE, keep=not read_only)
-        super().__init__(remembered, Secrets(settings.redact))
+        self.secrets = Secrets(settings.redact)
+        super().__init__(remembered, self.secrets)
         self.settings = settings
         self.project = settings.project
         self.trace_only = trace_only
@@ -79,21 +80,20 @@ class Desk(Verbs):
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
         self._listener: Callable[[Change], None] = lambda _: None
-        self.secrets = Secrets(settings.redact)
         self._open = OpenRuns(self.secrets)
         self._looked_at: str | None = None
-        self._graphs: dict[str, Any] = {}
         self._reading_older = False
         self._busy_until = 0.0
+        self._told_of_old_at = 0.0
         self._look = asyncio.Event()
         self._stir = asyncio.Event()
-        self._turn = asyncio.Lock()
         self.deletions = Deletions(self.runs, self.delete, self.forget, self._hidden, self.notify)
         self._paging = asyncio.Lock()
         self._sweep = Sweep(self.runs)
         self._sweep_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._trace = TraceFeed(settings.trace)
+        self._alone = TraceAlone(settings.trace) if trace_only else None
         self._store = None if trace_only else StoreFeed(settings.db)
         self.pages = Paging(self.runs)
         self.failures = Failures(self.runs, self._store, self.take)
@@ -152,6 +152,11 @@ class Desk(Verbs):
     def loaded(self) -> bool:
         """Whether the trace and the store were read once, so that whatever comes now is new."""
         return not self._unread
+
+    @property
+    def whole(self) -> bool:
+        """Whether what the trace held before its end was gone through too."""
+        return self._trace.whole
 
     def view(self, run_id: str) -> RunView | None:
         """Return a run that is open, or ``None`` while it is being read."""
@@ -214,17 +219,17 @@ class Desk(Verbs):
         while True:
             there = self._trace.mark()
             if there is None or there != seen:
-                async with self._turn:
-                    news = await self._trace.poll()
-                    self._take_trace(news)
+                news = await self._trace.poll()
+                if self._trace.at_end:
+                    self._was_read("trace")
+                self._take_trace(news)
                 seen = None if news.more else there
                 if news.more:
                     continue
-                self._unread.discard("trace")
             if self._busy:
                 await asyncio.sleep(TRACE_BUSY)
             else:
-                await _wait(self._stir, TRACE_IDLE)
+                await came(self._stir, TRACE_IDLE)
                 self._stir.clear()
 
     def _take_trace(self, news: TraceNews) -> None:
@@ -233,39 +238,31 @@ class Desk(Verbs):
             self._open.forget_trace()
         if self._trace.problem is not None and self.trace_only:
             self.become(note=self._trace.problem)
-        if not news.events and not news.reset:
+        if not (news.events or news.rows or news.reset or news.whole):
             return
         self.stay_busy()
         self.forget(news.deleted)
         for event in news.events:
             self._open.take(event)
-            if self.trace_only and event.type == EXPORT:
-                self._take_export(event)
-            if self.trace_only and event.type == EventType.WORKFLOW_START:
-                self._graphs[event.workflow_name] = event.graph
         self.census.count(news.rows)
         self.runs.merge_trace(news.rows)
-        if self.trace_only:
-            self._define_from_trace()
-        self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+        if self._alone is not None:
+            note = self._alone.take(news, self.counts)
+            self.definitions = self._alone.definitions if self.loaded else self.definitions
+            if note is not None:
+                self.become(note=note)
+        if news.whole:
+            self._spawn(self._read_whole())
+        if news.events or news.reset or news.whole or self.now() >= self._told_of_old_at + TRACE_OLD * 1000:
+            self._told_of_old_at = self.now()
+            self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
 
-    def _take_export(self, event: TraceEvent) -> None:
-        """Take the code that comes with an exported run; say what the file is."""
-        header = parse.meta(event)
-        for file, first, lines in sources_of(header):
-            embed(file, first, lines)
-        masked = "its secrets masked" if header.get("redacted") else "with its secrets"
-        self.become(note=f"an exported run, {masked} · read-only")
-
-    def _define_from_trace(self) -> None:
-        names = sorted({*self._graphs, *self.counts})
-        path = str(self.settings.trace)
-        workflows = tuple(
-            DefinitionView(name=name, path=path, variable="", graph=graph_spec(self._graphs.get(name)))
-            for name in names
-        )
-        module = ModuleView(path=path if path != "-" else "standard input", workflows=workflows)
-        self.definitions = Definitions(modules=(module,) if workflows else ())
+    async def _read_whole(self) -> None:
+        """Read open runs again of which the trace turned out to have more, before its end."""
+        for run_id in self._open.ids:
+            if self._trace.count(run_id) > len(self._open.events(run_id)):
+                await self._read_trace(run_id)
+                self.tell(Change(runs=frozenset({run_id})))
 
     def stay_busy(self) -> None:
         """Look at trace and store often for a while."""
@@ -288,11 +285,16 @@ class Desk(Verbs):
     async def read(self, run_id: str) -> RunView | None:
         """Read what trace and store have of a run, and keep it open; ``None`` when there is nothing."""
         if run_id not in self._open or not self._open.events(run_id):
-            async with self._turn:
-                self._open.open(run_id, await self._trace.events_of(run_id))
+            await self._read_trace(run_id)
         if self._store is not None:
             self._open.put_stored(run_id, await self._store.run(run_id))
         return self._open.view(run_id)
+
+    async def _read_trace(self, run_id: str) -> None:
+        reading = self._open.reading()
+        async for events in self._trace.pieces_of(run_id):
+            reading.take(events)
+        self._open.put_read(run_id, reading)
 
     # The store
 
@@ -304,10 +306,10 @@ class Desk(Verbs):
             if self._sweep.is_due and self.now() >= self._sweep_at:
                 await self._sweep_on(store)
             if "store" in self._unread:
-                self._unread.discard("store")
+                self._was_read("store")
                 self._spawn(tell_interrupted(self))
             self.become(store_problem=store.problem)
-            if await _wait(self._look, STORE_BUSY if self._busy else STORE_IDLE):
+            if await came(self._look, STORE_BUSY if self._busy else STORE_IDLE):
                 self._look.clear()
                 await asyncio.sleep(STORE_BUSY)
 
@@ -372,6 +374,11 @@ class Desk(Verbs):
 
     # Telling
 
+    def _was_read(self, source: str) -> None:
+        if source in self._unread:
+            self._unread.remove(source)
+            self.tell(Change())
+
     def become(self, **changes: Any) -> None:
         """Change the state, and tell so."""
         state = replace(self.state, **changes)
@@ -386,12 +393,3 @@ class Desk(Verbs):
     def notify(self, notice: Notice) -> None:
         """Have the user told something once."""
         self.tell(Change(notice=notice))
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event for so long; return whether it came."""
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True

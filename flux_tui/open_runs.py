@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import fold
@@ -18,8 +18,8 @@ MOST = 32
 class _Open(Struct):
     """A run by both accounts. ``chosen`` is the view chosen for the two views in ``chosen_from``."""
 
-    events: list[TraceEvent]
-    logs: list[LogLine]
+    events: list[TraceEvent] = field(default_factory=list)
+    logs: list[LogLine] = field(default_factory=list)
     traced: RunView | None = None
     stored: RunView | None = None
     chosen: RunView | None = None
@@ -41,12 +41,25 @@ class OpenRuns:
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._runs
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The runs that are open."""
+        return tuple(self._runs)
+
     def open(self, run_id: str, events: Sequence[TraceEvent]) -> None:
         """Open a run with all its events so far; events that were taken before are replaced."""
-        entry = self._entry(run_id)
-        entry.events, entry.logs, entry.traced = [], [], None
-        for event in events:
-            self._add(entry, event)
+        reading = self.reading()
+        reading.take(events)
+        self.put_read(run_id, reading)
+
+    def reading(self) -> "Reading":
+        """Return what takes the events of a run a few at a time, until ``put_read`` opens it with them."""
+        return Reading(self._secrets)
+
+    def put_read(self, run_id: str, reading: "Reading") -> None:
+        """Open a run with all its events so far; events that were taken before are replaced."""
+        entry, read = self._entry(run_id), reading.entry
+        entry.events, entry.logs, entry.traced = read.events, read.logs, read.traced
 
     def take(self, event: TraceEvent) -> None:
         """Take a new event: it counts if its run is open, or begins with it."""
@@ -56,7 +69,7 @@ class OpenRuns:
         begins = event.type == EventType.WORKFLOW_START and event.graph is not None and not event.meta
         if run_id not in self._runs and not begins:
             return
-        self._add(self._entry(run_id), event)
+        _add(self._entry(run_id), event, self._secrets)
 
     def put_stored(self, run_id: str, view: RunView | None) -> bool:
         """Take the store's account of an open run; return whether it is another one than before."""
@@ -98,14 +111,28 @@ class OpenRuns:
         return () if entry is None else entry.logs
 
     def _entry(self, run_id: str) -> _Open:
-        entry = self._runs.pop(run_id, None) or _Open(events=[], logs=[])
+        entry = self._runs.pop(run_id, None) or _Open()
         self._runs[run_id] = entry
         while len(self._runs) > MOST:
             del self._runs[next(each for each in self._runs if each != self.kept)]
         return entry
 
-    def _add(self, entry: _Open, event: TraceEvent) -> None:
-        entry.events.append(event)
-        if event.type == EventType.STEP_LOG:
-            entry.logs += masked_logs(fold.logs([event]), self._secrets)
-        entry.traced = fold.apply(entry.traced, event)
+
+class Reading:
+    """The events of a run as they are read."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.entry = _Open()
+        self._secrets = secrets
+
+    def take(self, events: Sequence[TraceEvent]) -> None:
+        """Take the next events."""
+        for event in events:
+            _add(self.entry, event, self._secrets)
+
+
+def _add(entry: _Open, event: TraceEvent, secrets: Secrets) -> None:
+    entry.events.append(event)
+    if event.type == EventType.STEP_LOG:
+        entry.logs += masked_logs(fold.logs([event]), secrets)
+    entry.traced = fold.apply(entry.traced, event)

@@ -51,6 +51,8 @@ class Presenter:
             self._version = desk.runs.version
             if self._settled:
                 self.screen.runs.rows_changed()
+                if not desk.whole:
+                    self.screen.runs.nothing_is_new()
             else:
                 self.screen.runs.begin(now.run)
             self._settled = desk.loaded

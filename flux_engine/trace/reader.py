@@ -108,13 +108,7 @@ class TraceReader:
         Raises ``StorageError`` when the line is no longer there: the file was emptied, or rotated more than
         once.
         """
-        file = self._file if generation in (None, self.generation) else None
-        if self._earlier is not None and self._earlier[0] == generation:
-            file = self._earlier[1]
-        try:
-            line = b"" if file is None else file.read(offset, length)
-        except OSError:
-            line = b""
+        line = self.bytes_at(offset, length, generation=generation)
         events, _ = TraceLines(longest=self._longest).feed(line + b"\n")
         if len(events) != 1 or len(line) != length:
             raise StorageError(
@@ -122,6 +116,16 @@ class TraceReader:
                 f"it was emptied or rotated. Read the trace again from its beginning."
             )
         return events[0].event
+
+    def bytes_at(self, offset: int, length: int, *, generation: int | None = None) -> bytes:
+        """Return bytes of the file as they are, fewer at its end, none of a file that is no longer there."""
+        file = self._file if generation in (None, self.generation) else None
+        if self._earlier is not None and self._earlier[0] == generation:
+            file = self._earlier[1]
+        try:
+            return b"" if file is None else file.read(offset, length)
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Close the file. Calling it again does nothing."""

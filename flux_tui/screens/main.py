@@ -75,11 +75,7 @@ class MainScreen(Screen[None]):
     footer = query_one(FooterLine)
 
     class Changed(Message):
-        """The desk has news."""
-
-        def __init__(self, change: Change) -> None:
-            super().__init__()
-            self.change = change
+        """The desk has news, to be found in ``_unheard``."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -90,6 +86,7 @@ class MainScreen(Screen[None]):
         self.past: Past = Past(self)
         self.saves = RetryOnSave(self)
         self._presenter = Presenter(self)
+        self._unheard: list[Change] = []
 
     # Layout
 
@@ -109,11 +106,21 @@ class MainScreen(Screen[None]):
     # News of the desk
 
     def _hear(self, change: Change) -> None:
-        self.post_message(self.Changed(change))
+        """Take note of a change. What comes before the next look is shown at once, however much it is."""
+        self._unheard.append(change)
+        if len(self._unheard) == 1:
+            self.post_message(self.Changed())
 
     @on(Changed)
-    def _news(self, message: Changed) -> None:
-        change = message.change
+    def _news(self) -> None:
+        changes, self._unheard = self._unheard, []
+        for change in changes:
+            self._take_in(change)
+        self._adopt()
+        self.saves.look()
+        self.show()
+
+    def _take_in(self, change: Change) -> None:
         if change.notice is not None:
             self.app.notify(
                 change.notice.text,
@@ -128,15 +135,12 @@ class MainScreen(Screen[None]):
                 self.selection = selection.with_news(self.selection, view)
         self.marks.remove(change.gone)
         gone.leave(self, change.gone)
-        self._adopt()
-        self.saves.look()
-        self.show()
 
     def _adopt(self) -> None:
         """Select the first workflow when nothing is selected yet; keep to a module when it changed."""
         definitions = self.desk.definitions
         path = self.selection.module
-        if path is None and self.selection.workflow is None and definitions.modules:
+        if path is None and self.selection.workflow is None and definitions.modules and self.desk.loaded:
             path = next((each.path for each in definitions.modules if each.workflows), None)
             if path is None:
                 path = definitions.modules[0].path

@@ -155,6 +155,10 @@ class LineList(DrawnRows, can_focus=True):
         self.set_reactive(LineList.cursor, 0)
         self.rows_changed()
 
+    def nothing_is_new(self) -> None:
+        """Count no row as new so far: they were there before, and were only not read yet."""
+        self._seen, self._unseen_above = self._count, 0
+
     def rows_folded(self) -> None:
         """Read the model again after rows were opened or closed: none of them is new."""
         count, seen = self._count, self._seen
