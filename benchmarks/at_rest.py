@@ -31,6 +31,12 @@ async def measure(folder: Path, rounds: int) -> list[Figure]:
             Figure(
                 name="rest", title=f"{RUNS:,} {state} runs", unit="MB", samples=memory.samples, target=300
             ),
-            Figure(name="rest", title="the same, of a core", unit="%", samples=share.samples, target=1),
+            Figure(
+                name="rest",
+                title=f"{RUNS:,} {state} runs, of a core",
+                unit="%",
+                samples=share.samples,
+                target=1,
+            ),
         ]
     return figures
