@@ -9,6 +9,7 @@ it, and attempts are events of those. In a handler the span of its step is curre
 calls is traced below it.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -93,7 +94,7 @@ class OpenTelemetrySink:
             start_time=_nanoseconds(event),
         )
         self._open[event.workflow_id] = run = _RunSpans(self._tracer, span, _nanoseconds(event))
-        otel_context.attach(run.context)
+        _make_current(run.context)
         self._before[event.workflow_id] = span.get_span_context()
         if len(self._before) > REMEMBERED:
             self._before.popitem(last=False)
@@ -104,8 +105,8 @@ class OpenTelemetrySink:
 class _RunSpans:
     """The span of one pass of a run and the open spans of its steps.
 
-    The context of a step is attached and never detached: a run, and each of the steps that run beside
-    another, has an asyncio task of its own, and its context ends with the task.
+    A run, and each of the steps that run beside another, has an asyncio task of its own. That is why its
+    context can be made the current one there and stay so: it ends with the task.
     """
 
     def __init__(self, tracer: Tracer, span: Span, began: int) -> None:
@@ -119,7 +120,7 @@ class _RunSpans:
     def start_step(self, event: TraceEvent, name: str) -> None:
         span = self._going(f"step {name}", name, event)
         span.add_event("attempt", {"flux.attempt": event.attempt or 1}, self._time(event))
-        otel_context.attach(trace.set_span_in_context(span))
+        _make_current(trace.set_span_in_context(span))
 
     def retry_step(self, event: TraceEvent, name: str) -> None:
         span = self._going(f"step {name}", name, event)
@@ -167,7 +168,7 @@ class _RunSpans:
         if event.status == "running":
             span = self._going(key, key, event)
             span.add_event("attempt", {"flux.attempt": event.attempt or 1}, self._time(event))
-            otel_context.attach(trace.set_span_in_context(span))
+            _make_current(trace.set_span_in_context(span))
             return
         span = self._ending(key, key, event)
         span.set_attribute("flux.step.status", str(event.status))
@@ -234,7 +235,7 @@ class _RunSpans:
     def _close(self, span: Span, time: int) -> None:
         span.end(time)
         if trace.get_current_span() is span:
-            otel_context.attach(self.context)
+            _make_current(self.context)
 
     def _time(self, event: TraceEvent) -> int:
         """Return when an event happened; never before the one before it, whatever the clock did."""
@@ -263,6 +264,16 @@ _STEPS: Final[dict[str, Callable[[_RunSpans, TraceEvent, str], None]]] = {
     EventType.STEP_COMPENSATE: _RunSpans.compensate_step,
     EventType.SIGNAL_RECEIVED: _RunSpans.receive_signal,
 }
+
+
+def _make_current(context: Context) -> None:
+    """Have what the task does next traced in this context. Events from outside of a task change nothing."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return
+    if task is not None:
+        otel_context.attach(context)
 
 
 def _run_attributes(event: TraceEvent) -> Attributes:
