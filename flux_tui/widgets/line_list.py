@@ -136,6 +136,8 @@ class LineList(DrawnRows, can_focus=True):
         self._tells = bool(self._count) and self.row_look(0) is not None
         if not self._tells:
             self._strips.clear()
+        if not old_count:
+            self._painted.clear()
         cursor, top = self._kept_cursor(grown), self._kept_top(grown)
         self._arranging = True
         try:
