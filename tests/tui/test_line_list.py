@@ -207,8 +207,12 @@ class Looks(Names):
 async def test_the_first_row_takes_the_place_of_the_words_for_none() -> None:
     """Nothing of them stays below it."""
     app = ListApp([])
-    app.rows = Looks([], empty="No row has come so far. It will come, and be alone.")
+    app.rows = Looks(["gone soon"], empty="No row has come so far. It will come, and be alone.")
     async with app.run_test(size=(20, 8)) as pilot:
+        await pilot.pause()
+        app.rows.names = []
+        app.rows.rows_changed()
+        await pilot.pause()
         assert "alone" in app.export_screenshot()
         app.rows.names = ["first"]
         app.rows.rows_changed()
