@@ -81,7 +81,7 @@ async def edit_and_retry(screen: "MainScreen") -> None:
     if step in stops_of(view):
         await edit_stop(screen, view, step)
         return
-    dialog = EditDataScreen(f"Data before {step}", view.data_before(step), screen.desk.secrets)
+    dialog = EditDataScreen(f"Edit the data before {step}", view.data_before(step), screen.desk.secrets)
     data = await screen.app.push_screen_wait(dialog)
     if data is not None:
         await _retry(screen, "downstream", data)
