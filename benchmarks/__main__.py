@@ -23,6 +23,12 @@ MODULES = {
     "startup": "startup",
     "reload": "reload",
     "glyph": "glyph",
+    "trace": "trace_read",
+    "frame": "first_frame",
+    "key": "key_to_paint",
+    "event": "event_to_screen",
+    "idle": "idle",
+    "work": "dashboard_soak",
 }
 """The module that measures each figure. Imported for it alone: the dashboard's bring the dashboard."""
 

@@ -47,37 +47,25 @@ def _walked(
         command = (sys.executable, "-m", "benchmarks.live_trace", str(trace), str(RATE), str(seconds))
         with subprocess.Popen(command, cwd=Path(__file__).parents[1]) as writer:  # noqa: S603 - ours
             time.sleep(SETTLE)
-            for _ in terminal.frames():
-                pass
-            pressed, share = [], []
+            keys: list[float] = []
+            share = []
             for _ in range(rounds):
                 began, used = time.perf_counter(), terminal.own_seconds()
-                pressed += [_pressed(terminal) for _ in range(KEYS)]
+                keys += [_pressed(terminal) for _ in range(KEYS)]
                 share.append((terminal.own_seconds() - used) / (time.perf_counter() - began) * 100)
             writer.terminate()
-        return tuple(_latencies(terminal, pressed)), tuple(share)
+        return tuple(keys), tuple(share)
 
 
 def _pressed(terminal: Terminal) -> float:
-    at = terminal.press("j")
+    """Go one run down; return after how many milliseconds the cursor was seen there."""
     time.sleep(BETWEEN_KEYS * random.uniform(0.8, 1.2))
-    return at
-
-
-def _latencies(terminal: Terminal, pressed: Sequence[float]) -> list[float]:
-    """Return for each key when the cursor was first seen on another run, in milliseconds after it."""
-    waiting = list(pressed)
-    found: list[float] = []
-    here = ""
-    for at, lines in terminal.frames():
-        run = _run_under_cursor(lines)
-        if run and run != here:
-            if here and waiting and at >= waiting[0]:
-                found.append((at - waiting.pop(0)) * 1000)
-            here = run
-    if waiting:
-        raise TimeoutError(f"{len(waiting)} of {len(pressed)} keys had no effect")
-    return found
+    here = _run_under_cursor(terminal.lines())
+    pressed = terminal.press("j")
+    seen = terminal.until(
+        lambda lines: _run_under_cursor(lines) not in ("", here), "the cursor on another run"
+    )
+    return (seen - pressed) * 1000
 
 
 def _run_under_cursor(lines: Sequence[str]) -> str:

@@ -1,28 +1,55 @@
 """From a save to the new code being ready to run, in the pool that the dashboard uses."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.figures import Figure
+from benchmarks.large_project import WORKFLOW
 from flux_tui.feed.modules import watch_modules
 from flux_tui.runner.config import RunnerConfig
 from flux_tui.runner.pool import RunnerPool
 from flux_tui.runner.pool_events import PoolEvent, Reloaded
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-MODULE = "order_fulfillment"
+MODULE = "orders"
+PARTS = 10
+PART = '''
+"""Part {number} of a project."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Item{number}:
+    """Something to order."""
+
+    name: str
+    price: float = 1.0
+    tags: tuple[str, ...] = ()
+
+    def as_json(self) -> str:
+        """Return it as text."""
+        return json.dumps(dataclasses.asdict(self))
+
+
+def total(items: list[Item{number}]) -> float:
+    """Return what items cost."""
+    return sum(item.price for item in items)
+'''
+"""A module of the project, of which the workflow imports ten."""
+
 BETWEEN_SAVES = 1.5
 """Seconds in which the next warm runner gets ready: people do not save faster."""
 
 
 async def measure(folder: Path, rounds: int) -> list[Figure]:
-    """Save an example ``rounds`` times in a copy of the examples; then import it as often by hand."""
+    """Save a module that imports ten others ``rounds`` times; before that, import it as often by hand."""
     project = folder / "project"
-    shutil.copytree(EXAMPLES, project)
+    _write(project)
     peer = tuple([await asyncio.to_thread(_imported, project) for _ in range(rounds)])
     return [
         Figure(
@@ -35,6 +62,14 @@ async def measure(folder: Path, rounds: int) -> list[Figure]:
             peer=peer,
         )
     ]
+
+
+def _write(project: Path) -> None:
+    project.mkdir()
+    for number in range(PARTS):
+        (project / f"part_{number}.py").write_text(PART.format(number=number), encoding="utf-8")
+    imports = "".join(f"import part_{number}\n" for number in range(PARTS))
+    (project / f"{MODULE}.py").write_text(imports + WORKFLOW, encoding="utf-8")
 
 
 async def _saved(project: Path, rounds: int) -> tuple[float, ...]:

@@ -26,6 +26,8 @@ DEADLINE = 30.0
 DASHBOARD = (sys.executable, "-c", "from flux_tui.cli import dashboard; dashboard()")
 TICKS = os.sysconf("SC_CLK_TCK")
 
+sys.setswitchinterval(0.0005)  # so that output is noted when it comes, also while a screen is worked out
+
 
 class Terminal:
     """Runs a command in a folder until ``close``. ``began`` is when it was started, by ``time.time``."""
@@ -71,6 +73,12 @@ class Terminal:
             self._looked_at += 1
             self._stream.feed(piece)
             yield at, self._screen.display
+
+    def lines(self) -> Sequence[str]:
+        """Return the lines of the screen as it is now."""
+        for _ in self.frames():
+            pass
+        return self._screen.display
 
     def until(self, condition: Callable[[Sequence[str]], object], what: str) -> float:
         """Wait until the screen meets a condition; return when it first did."""

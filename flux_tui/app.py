@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from flux_tui import actions, editor, key_help, keymap, themes
+from flux_tui import actions, editor, key_help, keymap, long_lived, themes
 from flux_tui.desk import Desk
 from flux_tui.harmless import HARMLESS
 from flux_tui.model.text import printable, printable_lines
@@ -26,6 +26,7 @@ from flux_tui.plain import ASCII, MONOCHROME, NO_COLOR
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.main import MainScreen
 from flux_tui.settings import Settings
+from flux_tui.telling import replaces
 
 STOP_SECONDS = 5.0
 """How long the end of the program waits for the runner."""
@@ -137,11 +138,15 @@ class FluxApp(App[int], inherit_bindings=False):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Tell the user something for a while: as it is, whatever is in it, never read as markup."""
+        """Tell the user something for a while: as it is, whatever is in it, never read as markup.
+
+        Nothing is told twice at a time, and of what cannot be done now only the latest.
+        """
         del markup
-        super().notify(
-            printable_lines(message), title=printable(title), severity=severity, timeout=timeout, markup=False
-        )
+        title, message = printable(title), printable_lines(message)
+        for told in [each for each in self._notifications if replaces(title, message, each)]:
+            self._unnotify(told, refresh=False)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     def action_hint_quit(self) -> None:
         """Say how to quit."""
@@ -181,7 +186,9 @@ class FluxApp(App[int], inherit_bindings=False):
             if action.transient:
                 continue
             reason = action.needs(situation)
-            text = action.description if reason is None else f"Not now: {reason}"
+            keys = " ".join(map(actions.key_text, actions.keys_of(action, self.desk.settings.keymap)))
+            about = action.description if reason is None else f"Not now: {reason}"
+            text = f"{keys} · {about}" if keys else about
             yield SystemCommand(action.title, text, lambda chosen=action.id: screen.action_do(chosen))
 
 
@@ -197,6 +204,8 @@ def run_dashboard(
     ``paths`` are the workflow modules, or folders of them. With ``trace_only`` the trace of the settings
     is shown and nothing can be run; ``read_only`` takes away every action that writes.
     """
-    app = FluxApp(Desk(settings, paths, trace_only=trace_only, read_only=read_only))
+    desk = Desk(settings, paths, trace_only=trace_only, read_only=read_only)
+    desk.when_read = long_lived.keep
+    app = FluxApp(desk)
     app.choose_theme(few_colors=app.no_color or app.console.color_system in (None, "standard", "windows"))
     return app.run() or app.return_code or 0

@@ -53,7 +53,8 @@ BUSY_FOR = 2.0
 class Desk(Verbs):
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
-    ``loaded`` says that what was there at the start has been read.
+    ``loaded`` says that what was there at the start has been read. ``when_read`` is called then, and again
+    when a long trace was gone through to its beginning.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Desk(Verbs):
         self.census = Census(self.runs)
         self.counts = self.census.counts
         self.state = DeskState(runner="off" if trace_only else "starting")
+        self.when_read: Callable[[], object] = lambda: None
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
         self._listener: Callable[[Change], None] = lambda _: None
@@ -263,6 +265,7 @@ class Desk(Verbs):
             if self._trace.count(run_id) > len(self._open.events(run_id)):
                 await self._read_trace(run_id)
                 self.tell(Change(runs=frozenset({run_id})))
+        self.when_read()
 
     def stay_busy(self) -> None:
         """Look at trace and store often for a while."""
@@ -378,6 +381,8 @@ class Desk(Verbs):
         if source in self._unread:
             self._unread.remove(source)
             self.tell(Change())
+            if self.loaded:
+                self.when_read()
 
     def become(self, **changes: Any) -> None:
         """Change the state, and tell so."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from flux_engine.secrets import registered
 from flux_tui.model.secrets import Secrets
 from flux_tui.remembered import Remembered
 
@@ -21,7 +22,8 @@ MOST_BYTES: Final = 64 * 1024
 class Inputs:
     """Remembers inputs by workflow, the latest first, each once.
 
-    What is kept for later sessions is without the values that ``secrets`` are the keys of.
+    What is kept for later sessions is without the values that ``secrets`` are the keys of, and without
+    texts that have a registered secret in them.
     """
 
     def __init__(self, remembered: Remembered | None = None, secrets: Secrets | None = None) -> None:
@@ -50,11 +52,17 @@ class Inputs:
     def _without_secrets(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {
-                key: self._without_secrets(item) for key, item in value.items() if key not in self._secrets
+                key: self._without_secrets(item)
+                for key, item in value.items()
+                if key not in self._secrets and not _has_secret(key) and not _has_secret(item)
             }
         if isinstance(value, list | tuple):
-            return [self._without_secrets(item) for item in value]
+            return [self._without_secrets(item) for item in value if not _has_secret(item)]
         return value
+
+
+def _has_secret(value: Any) -> bool:
+    return isinstance(value, str) and registered.mask(value) != value
 
 
 def _fits(value: Any) -> bool:

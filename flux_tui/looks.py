@@ -241,11 +241,11 @@ def _status(desk: "Desk", view: RunView) -> str:
 
 
 def duration_of(view: RunView, now: float) -> float | None:
-    """Return how long a run took, or has taken by now, in milliseconds; from its last retry or resume."""
+    """Return how long a run took, or has taken by now, in milliseconds, in all its passes."""
     if view.duration is not None:
-        return view.duration
+        return view.took
     since = view.resumed_at or view.started_at
-    return max(now - since, 0.0) if view.status == "running" and since is not None else None
+    return view.worked + max(now - since, 0.0) if view.status == "running" and since is not None else None
 
 
 def node_of(now: Selection, view: RunView | None, definition: DefinitionView | None) -> NodeSpec | None:

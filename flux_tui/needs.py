@@ -12,6 +12,8 @@ from flux_tui.model.breakpoints import stops_of
 from flux_tui.model.run import DefinitionView, RunView, StepView
 from flux_tui.model.saves import ENDED
 
+NO_RUN: Final = "select a run first, or start one with r"
+
 
 class Situation(Struct, frozen=True, kw_only=True):
     """What the user looks at, and what there is to work with.
@@ -44,7 +46,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     moment: int | None = None
     moments: int = 0
     runs: int = 0
-    no_past: str | None = "select a run first"
+    no_past: str | None = NO_RUN
     searchable: bool = False
     selected: str | None = None
     breakpoints: int = 0
@@ -69,7 +71,7 @@ def a_runner(now: Situation) -> str | None:
     if now.store_problem is not None:
         return "the store cannot be used; the top of the screen says why"
     if now.runner == "starting":
-        return "the runner is still starting"
+        return "the runner is still starting: try again in a moment"
     if now.runner != "ready":
         return "the runner is dead; it starts again by itself, or with K"
     return None
@@ -85,7 +87,7 @@ def a_workflow(now: Situation) -> str | None:
 def an_ended_run(now: Situation) -> str | None:
     """Say why the run cannot be retried."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.moment is not None:
         return PAST
     if now.run.status in ("running", "pending"):
@@ -97,7 +99,7 @@ def an_ended_run(now: Situation) -> str | None:
 
 def a_run(now: Situation) -> str | None:
     """Say that no run is selected."""
-    return "select a run first" if now.run is None else None
+    return NO_RUN if now.run is None else None
 
 
 def a_definition(now: Situation) -> str | None:
@@ -132,7 +134,7 @@ def a_paused_run(now: Situation) -> str | None:
     if now.moment is not None:
         return PAST
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.run.status != "paused":
         return f"the run is {now.run.status}: only a paused run goes step by step; b sets a breakpoint"
     if now.definition is None:
@@ -155,7 +157,7 @@ def a_run_to_watch(now: Situation) -> str | None:
     if now.watched:
         return None
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.run.status in ENDED:
         return f"the run is {now.run.status}: there is nothing to retry; t retries a step"
     if now.definition is None:
@@ -180,7 +182,7 @@ def an_earlier_input(now: Situation) -> str | None:
 def a_run_left(now: Situation) -> str | None:
     """Say why the run cannot be resumed."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.moment is not None:
         return PAST
     if now.run.status not in ("interrupted", "paused"):
@@ -193,7 +195,7 @@ def a_run_left(now: Situation) -> str | None:
 def a_waiting_run(now: Situation) -> str | None:
     """Say why the run cannot be sent a signal."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.moment is not None:
         return PAST
     if now.run.status not in ("suspended", "running") or not now.run.waits:
@@ -206,7 +208,7 @@ def a_waiting_run(now: Situation) -> str | None:
 def an_open_run(now: Situation) -> str | None:
     """Say why there is nothing to cancel."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.moment is not None:
         return PAST
     if now.run.status not in ("pending", "running", "paused", "suspended", "interrupted"):
@@ -217,7 +219,7 @@ def an_open_run(now: Situation) -> str | None:
 def a_running_run(now: Situation) -> str | None:
     """Say why there is nothing to pause."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.moment is not None:
         return PAST
     if now.run.status != "running":
@@ -271,7 +273,7 @@ def a_later_moment(now: Situation) -> str | None:
 def another_run(now: Situation) -> str | None:
     """Say that there is nothing to compare."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     return None if now.runs > 1 else "there is no other run to compare with yet"
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from flux_tui import selection
 from flux_tui.model.moments import Moment, Moments, whole
 from flux_tui.model.run import RunView
+from flux_tui.needs import NO_RUN
 from flux_tui.telling import tell
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Past:
         """Return why there is no way back in the selected run."""
         run = self._screen.selection.run
         if run is None:
-            return "select a run first"
+            return NO_RUN
         events = self._screen.desk.events_of(run)
         if not events:
             return "there is no trace of this run here: it was not traced, or its trace file is gone"

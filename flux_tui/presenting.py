@@ -25,6 +25,7 @@ class Presenter:
         self._placed_at: str | None = None
         self._placed_on: str | None = None
         self._was_past = False
+        self._banner = ""
 
     def show(self) -> None:
         """Show what the desk has of what is selected. Widgets pass over what they show already."""
@@ -94,8 +95,10 @@ class Presenter:
     def _show_header(self) -> None:
         self.screen.header.headline = replace(looks.headline(self.screen.desk), watch=self.screen.saves.forms)
         text = self.screen.desk.state.store_problem or ""
-        self.screen.banner.update(Content(text))
-        self.screen.banner.set_class(bool(text), "-shown")
+        if text != self._banner:
+            self._banner = text
+            self.screen.banner.update(Content(text))
+            self.screen.banner.set_class(bool(text), "-shown")
 
     def show_footer(self) -> None:
         """Show the keys that can be pressed now."""

@@ -1,7 +1,7 @@
 """What the actions need that make something of a run, or are done to many."""
 
 from flux_tui.model.lineage import unfinished_before
-from flux_tui.needs import PAST, Needs, Situation, a_runner
+from flux_tui.needs import NO_RUN, PAST, Needs, Situation, a_runner
 
 
 def unless_marked(need: Needs) -> Needs:
@@ -16,7 +16,7 @@ def unless_marked(need: Needs) -> Needs:
 def a_step_to_fork_at(now: Situation) -> str | None:
     """Say why no run can begin at the selected step."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.moment is not None:
         return PAST
     if now.definition is None:
@@ -32,7 +32,7 @@ def a_step_to_fork_at(now: Situation) -> str | None:
 def a_run_to_replay(now: Situation) -> str | None:
     """Say why there is nothing to replay."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.definition is None:
         return f"no module loaded here defines {now.run.workflow!r}"
     if now.run.status in ("running", "pending"):
@@ -43,7 +43,7 @@ def a_run_to_replay(now: Situation) -> str | None:
 def a_run_at_rest(now: Situation) -> str | None:
     """Say why the run cannot be deleted."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     if now.run.status in ("running", "pending"):
         return "the run is on its way: cancel it first, with c"
     return None
@@ -62,5 +62,5 @@ def any_mark(now: Situation) -> str | None:
 def an_origin(now: Situation) -> str | None:
     """Say that the run was not forked."""
     if now.run is None:
-        return "select a run first"
+        return NO_RUN
     return None if now.origin is not None else "the run was not forked from another one"

@@ -61,6 +61,7 @@ class Runners:
             paths=tuple(str(path) for path in paths),
             default_retries=settings.default_retries,
             default_timeout=settings.default_timeout,
+            redact_env=settings.redact_env,
         )
         self.pool = RunnerPool(config, self._told)
 

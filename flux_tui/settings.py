@@ -19,12 +19,12 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
 
 from flux_engine.errors import FluxError
-from flux_engine.secrets import SHORTEST
+from flux_tui.model.secrets import in_environment
 
 STANDARD_INPUT = Path("-")
 
@@ -87,8 +87,7 @@ class Settings(BaseModel):
 
     def secret_values(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Return the values of ``redact_env``, but for those too short to mask."""
-        found = (environ.get(name, "") for name in self.redact_env)
-        return tuple(value for value in found if len(value.strip()) >= SHORTEST)
+        return in_environment(self.redact_env, environ)
 
 
 KEYS = tuple(name for name in Settings.model_fields if name != "project")
@@ -110,13 +109,39 @@ def load_settings(cwd: Path, flags: Mapping[str, Any], environ: Mapping[str, str
     ``flags`` are the command's options by key; those that are ``None`` were not given. Raises
     ``SettingsError`` naming the place, the key, what was expected and what was found.
     """
-    found = {
-        **_from_pyproject(cwd / "pyproject.toml"),
-        **_from_flux_toml(cwd / "flux.toml"),
-        **_from_environment(os.environ if environ is None else environ),
-        **_checked({key: value for key, value in flags.items() if value is not None}, _option),
-    }
+    found: dict[str, Any] = {}
+    for layer in layers(cwd, flags, environ):
+        found |= layer.values
     return Settings(project=cwd, **found).anchored()
+
+
+class Layer(NamedTuple):
+    """What one place says. ``place`` names it, or is ``None`` where each key is a place of its own."""
+
+    place: str | None
+    values: dict[str, Any]
+    name_of: Callable[[str], str]
+
+    def origin(self, key: str) -> str:
+        """Return where a key that this layer has stands."""
+        return self.place or self.name_of(key)
+
+
+def layers(cwd: Path, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> list[Layer]:
+    """Return what each place says, from the weakest to the strongest. Raises as ``load_settings``."""
+    given = {key: value for key, value in flags.items() if value is not None}
+    pyproject, flux_toml = files(cwd)
+    return [
+        Layer(f"{pyproject} [tool.flux]", _from_pyproject(pyproject), str),
+        Layer(str(flux_toml), _from_flux_toml(flux_toml), str),
+        Layer(None, _from_environment(os.environ if environ is None else environ), _variable),
+        Layer(None, _checked(given, _option), _option),
+    ]
+
+
+def files(cwd: Path) -> tuple[Path, Path]:
+    """Return the files that a project's settings are read from, whether they are there or not."""
+    return cwd / "pyproject.toml", cwd / "flux.toml"
 
 
 def _from_pyproject(path: Path) -> dict[str, Any]:

@@ -19,7 +19,12 @@ _MODULES: Final = {
     "runs": "flux_tui.cli.runs",
     "replay": "flux_tui.cli.replay",
     "describe": "flux_tui.cli.describe",
+    "graph": "flux_tui.cli.graph",
+    "trace": "flux_tui.cli.trace",
     "export": "flux_tui.cli.export",
+    "import": "flux_tui.cli.importing",
+    "prune": "flux_tui.cli.prune",
+    "config": "flux_tui.cli.config",
 }
 
 

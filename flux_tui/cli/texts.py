@@ -39,6 +39,11 @@ def status_of(run: RunSummary | WorkflowState) -> str:
     return "interrupted" if run.interrupted else str(run.status)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 run``, ``2,000 runs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def listing_lines(runs: Sequence[RunSummary], now: datetime, look: Look, cells: int | None) -> list[str]:
     """Return a table of runs. ``cells`` is the width to cut lines to; ``None`` leaves them whole."""
     if not runs:

@@ -77,4 +77,6 @@ async def answered(screen: "MainScreen", workflow: str, request: Awaitable[Answe
 def tell_refused(screen: "MainScreen", title: str, refused: RunnerRefused) -> None:
     """Tell why something was not done."""
     lines = [refused.message, *(f"{where or 'input'}: {what}" for where, what in refused.problems)]
+    if refused.error == "StorageError" and not screen.desk.settings.db.exists():
+        lines.append("K restarts the runner, which makes a new store.")
     tell(screen, "\n".join(lines), title=title, severity="error")

@@ -141,7 +141,8 @@ def undo(screen: "MainScreen") -> None:
     """Take back the latest deletion, and go to what is there again."""
     back = screen.desk.deletions.undo()
     if back:
-        tell(screen, "nothing was deleted", title=f"{runs_text(len(back)).capitalize()} back")
+        screen.app.clear_notifications()  # they would still speak of the deletion
+        tell(screen, "nothing was deleted", title=f"{runs_text(len(back)).capitalize()} restored")
         screen.go_to_run(back[0])
         screen.show()
 

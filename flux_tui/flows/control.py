@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from flux_tui.flows.asking import PATIENCE, Flow, answered, tell_refused
+from flux_tui.looks import ID_CELLS
 from flux_tui.model.text import printable
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.screens.confirm import ConfirmScreen
@@ -43,7 +44,7 @@ async def cancel(screen: "MainScreen") -> None:
     if view is None:
         return
     running = view.running_step
-    detail = f"{printable(view.workflow)} {printable(view.id)} ends here, as cancelled."
+    detail = f"{printable(view.workflow)} {printable(view.id)[:ID_CELLS]} ends here, as cancelled."
     if running is not None:
         detail += f" Step {printable(running.name)} is running and is cancelled too."
     question = ConfirmScreen("Cancel the run?", detail, yes="Cancel run", no="Keep it")

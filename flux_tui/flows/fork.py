@@ -19,7 +19,8 @@ async def fork(screen: "MainScreen") -> None:
         return
     runs = from_here_on(definition.graph, step) or (step,)
     commits = [node.name for node in definition.graph.nodes if node.commit and node.name in runs]
-    data = await screen.app.push_screen_wait(ForkScreen(step, view.data_before(step), runs, commits))
+    dialog = ForkScreen(step, view.data_before(step), runs, commits, screen.desk.secrets)
+    data = await screen.app.push_screen_wait(dialog)
     if data is None:
         return
     try:

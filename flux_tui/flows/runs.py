@@ -44,13 +44,19 @@ async def run(screen: "MainScreen") -> None:
 
 
 async def run_again(screen: "MainScreen") -> None:
-    """Start a run of the selected workflow with the input used last."""
+    """Start a run of the selected workflow with the input used last; ask for one when there is none.
+
+    Keys may come so fast that another workflow is selected than when this was asked for.
+    """
     definition = screen.definition
     if definition is None:
         return
+    latest = screen.desk.inputs(definition.name)[:1]
+    if not latest:
+        await run(screen)
+        return
     try:
-        latest = screen.desk.inputs(definition.name)[0]
-        run_id = await answered(screen, definition.name, screen.desk.run(definition.name, latest))
+        run_id = await answered(screen, definition.name, screen.desk.run(definition.name, latest[0]))
     except RunnerRefused as refused:
         tell_refused(screen, f"{definition.name} was not started", refused)
     else:
@@ -75,7 +81,7 @@ async def edit_and_retry(screen: "MainScreen") -> None:
     if step in stops_of(view):
         await edit_stop(screen, view, step)
         return
-    dialog = EditDataScreen(f"Data before {step}", view.data_before(step), screen.desk.secrets)
+    dialog = EditDataScreen(f"Edit the data before {step}", view.data_before(step), screen.desk.secrets)
     data = await screen.app.push_screen_wait(dialog)
     if data is not None:
         await _retry(screen, "downstream", data)

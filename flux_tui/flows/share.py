@@ -42,7 +42,7 @@ async def copy_test(screen: "MainScreen") -> None:
     origin = Origin(module=module_name(path).name, variable=definition.variable, file=path.name)
     signals = _signals(screen.desk.events_of(view.id), step.name)
     text = await asyncio.to_thread(step_test, view, step, origin, signals, screen.desk.secrets)
-    await to_clipboard(screen, text, f"A test of {step.name}")
+    await to_clipboard(screen, text, f"Copied a test of {step.name}")
 
 
 def _signals(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
@@ -94,7 +94,8 @@ async def export(screen: "MainScreen") -> None:
         text = f"{chosen.path}: {error.strerror or error}"
         tell(screen, text, title="The run was not exported", severity="error")
         return
-    secrets = "with its secrets" if chosen.reveal else f"secrets masked in {places(made.masked)}"
+    masked_in = f"secrets masked in {places(made.masked)}" if made.masked else "no secret found in it"
+    secrets = "with its secrets" if chosen.reveal else masked_in
     opens = f"flux-tui {chosen.path} opens it anywhere."
     tell(screen, f"{len(made.content):,} bytes, {secrets}. {opens}", title=f"Exported {chosen.path.name}")
 

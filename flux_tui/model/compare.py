@@ -174,7 +174,7 @@ def _run(first: RunView, second: RunView) -> RowComparison:
         kind=RUN,
         name=first.workflow if first.workflow == second.workflow else f"{first.workflow} / {second.workflow}",
         statuses=(first.status, second.status),
-        durations=(first.duration, second.duration),
+        durations=(first.took, second.took),
         differences=_differing("error", _error(first.error), _error(second.error)),
     )
 

@@ -121,7 +121,7 @@ def _lines(comparison: Comparison, secrets: Secrets) -> Iterator[str]:
 
 
 def _run_line(run: RunView) -> str:
-    took = "" if run.duration is None else f"  {duration_text(run.duration)}"
+    took = "" if run.took is None else f"  {duration_text(run.took)}"
     error = "" if run.error is None else f"  {one_line(run.error)}"
     return f"{run.workflow} {run.id}  {run.status}{took}{error}"
 

@@ -119,16 +119,8 @@ def _line(event: TraceEvent, secrets: Secrets | None) -> str:
     """Return an event as JSON. All other text is masked as a log is: an error may quote what it was given."""
     value = json.loads(encode_event(event))
     if secrets is not None:
-        value = _masked(secrets.redact(value), secrets)
+        value = secrets.told(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _masked(value: Any, secrets: Secrets) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item, secrets) for item in value]
-    return secrets.text(value) if isinstance(value, str) else value
 
 
 def _without_places(text: str, project: Path) -> str:

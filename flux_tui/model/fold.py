@@ -40,7 +40,7 @@ def apply(view: RunView | None, event: TraceEvent) -> RunView | None:
     known = view or _unbegun(event)
     known = replace(known, updated_at=max(known.updated_at, event.timestamp))
     if closing is not None:
-        return closing(known, event)
+        return closing(replace(known, worked=known.worked + parse.pass_time(event)), event)
     return known if change is None else _step_moved(known, event, change)
 
 

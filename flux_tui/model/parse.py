@@ -54,6 +54,11 @@ def changes(value: object) -> Changes | None:
     )
 
 
+def pass_time(event: TraceEvent) -> float:
+    """Return how long a pass of a run took, in milliseconds, when the event ends one and says so."""
+    return 0.0 if event.step_name is not None or event.duration is None else max(event.duration, 0.0)
+
+
 def error(event: TraceEvent) -> ErrorInfo | None:
     """Return the event's exception, from its text alone when nothing more is known."""
     whole = meta(event).get("exception")

@@ -80,6 +80,8 @@ def verdict(report: ReplayReport, steps: Sequence[ReplayedStep]) -> str:
         if counts[outcome]
     ]
     differing = counts[Outcome.DIFFERS]
+    if report.ok and not (counts[Outcome.SAME] or counts[Outcome.ANSWERED] or counts[Outcome.SKIPPED]):
+        return f"nothing to compare: {', '.join(others)}" if others else "nothing to compare"
     if report.ok:
         return f"as recorded: {', '.join(others)}" if others else "as recorded"
     said = f"{differing} step{'s differ' if differing != 1 else ' differs'} from the record"

@@ -96,7 +96,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     ``before`` are the steps whose breakpoints have stopped a run that is paused.
     ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
-    of the latest news. ``passes`` are the times of all retries, where only the store knows them.
+    of the latest news. ``passes`` are the times of all retries, where only the store knows them, and
+    ``worked`` is how long all passes that have ended took, where the trace tells.
     """
 
     id: str
@@ -108,6 +109,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     started_at: float | None = None
     resumed_at: float | None = None
     passes: tuple[float, ...] = ()
+    worked: float = 0.0
     updated_at: float = 0.0
     ended_at: float | None = None
     duration: float | None = None
@@ -128,6 +130,11 @@ class RunView(Struct, frozen=True, kw_only=True):
     def failed_step(self) -> StepView | None:
         """The first step that failed or was interrupted, if there is one."""
         return next((step for step in self.steps if step.status in ("failed", "interrupted")), None)
+
+    @property
+    def took(self) -> float | None:
+        """How long the run took that has ended: all its passes, without the pauses between them."""
+        return None if self.duration is None else max(self.worked, self.duration)
 
     @property
     def tried(self) -> bool:

@@ -4,13 +4,15 @@ Keys are told by their names, from here and from the settings; values that no na
 registered with the engine's ``register_secret``.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from flux_engine.secrets import MASK, registered
+from flux_engine.secrets import MASK, SHORTEST, registered
 
-__all__ = ["MASK", "SECRET_WORDS", "Secrets"]
+__all__ = ["MASK", "SECRET_WORDS", "Secrets", "in_environment"]
 
 SECRET_WORDS: Final = frozenset(
     {"access_key", "api_key", "apikey", "authorization", "cookie", "credential", "cvc", "cvv", "passphrase"}
@@ -32,6 +34,12 @@ _VALUE: Final = re.compile(
 )
 
 
+def in_environment(names: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of environment variables, but for those too short to mask."""
+    found = (environ.get(name, "") for name in names)
+    return tuple(value for value in found if len(value.strip()) >= SHORTEST)
+
+
 class Secrets:
     """Decides by name. ``more`` are further words, each matched as a whole part of a key."""
 
@@ -45,8 +53,13 @@ class Secrets:
         return isinstance(key, str) and self._pattern.search(_normal(key[:KEY_CHARACTERS])) is not None
 
     def redact(self, value: Any) -> Any:
-        """Return a copy in which the value of every secret key, and every registered value, is a mask."""
+        """Return a copy in which the value of every secret key, and every registered value, is a mask.
+
+        Values in the tagged form of the codec are looked into.
+        """
         if isinstance(value, Mapping):
+            if "$type" in value and (opened := self._tagged(value)) is not None:
+                return opened
             return {
                 registered.mask(key) if isinstance(key, str) else key: (
                     MASK if key in self else self.redact(item)
@@ -57,14 +70,47 @@ class Secrets:
             return [self.redact(item) for item in value]
         return registered.mask(value) if isinstance(value, str) else value
 
+    def _tagged(self, value: Mapping[str, Any]) -> Any:
+        """Return what hides keys or text from a look at its JSON, masked; ``None`` for all else."""
+        inside = value.get("value")
+        if (pairs := _pairs(value)) is not None:
+            return {**value, "value": [[self.redact(key), self._of(key, item)] for key, item in pairs]}
+        if value.get("$type") == "bytes" and isinstance(inside, str) and registered:
+            return {**value, "value": MASK} if _has_secret(inside) else None
+        return None
+
+    def _of(self, key: object, item: Any) -> Any:
+        return MASK if key in self else self.redact(item)
+
+    def told(self, value: Any) -> Any:
+        """Return redacted data with every text in it masked as a line of a log is: an event quotes errors."""
+        return self._in_words(self.redact(value))
+
+    def _in_words(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._in_words(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._in_words(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
+
     def restore(self, edited: Any, original: Any) -> Any:
         """Return an edited copy of redacted data with what was left as it was put back from the original."""
         if edited == self.redact(original):
             return original
         if isinstance(edited, Mapping) and isinstance(original, Mapping):
+            now, before = _pairs(edited), _pairs(original)
+            if now is not None and before is not None and len(now) == len(before):
+                both = zip(now, before, strict=True)
+                pairs = [
+                    [self.restore(key, old), self._restored(old, item, kept)]
+                    for (key, item), (old, kept) in both
+                ]
+                return {**edited, "value": pairs}
+            masked = {registered.mask(key): key for key in original if isinstance(key, str)}
+            named = {masked.get(key, key): item for key, item in edited.items()}
             return {
                 key: self._restored(key, item, original[key]) if key in original else item
-                for key, item in edited.items()
+                for key, item in named.items()
             }
         if isinstance(edited, list) and isinstance(original, list | tuple) and len(edited) == len(original):
             return [self.restore(item, old) for item, old in zip(edited, original, strict=True)]
@@ -97,6 +143,23 @@ class Secrets:
             yield f"{text[done : rest.end()]}{quote}{MASK}{quote}"
             done = value.end()
         yield text[done:]
+
+
+def _pairs(value: Mapping[str, Any]) -> list[tuple[Any, Any]] | None:
+    """Return the entries of a dict in the tagged form; ``None`` for all else."""
+    inside = value.get("value")
+    if value.get("$type") != "dict" or not isinstance(inside, list):
+        return None
+    pairs = [tuple(each) for each in inside if isinstance(each, list) and len(each) == 2]  # noqa: PLR2004
+    return pairs if len(pairs) == len(inside) else None
+
+
+def _has_secret(encoded: str) -> bool:
+    try:
+        text = base64.b64decode(encoded).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return False
+    return registered.mask(text) != text
 
 
 def _begin_of_key(text: str, at: int) -> int:

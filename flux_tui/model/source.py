@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from flux_engine.secrets import registered
 from flux_tui.model.text import printable
 
 MAX_BYTES: Final = 4_000_000
@@ -16,7 +17,7 @@ _embedded: dict[str, tuple[str, ...]] = {}
 def source_lines(file: str) -> tuple[str, ...] | None:
     """Return the lines of a file, safe to draw; ``None`` when it cannot be read.
 
-    The lines are read again when the file has changed.
+    The lines are read again when the file has changed, and when there are more secrets to mask.
     """
     if file in _embedded:
         return _embedded[file]
@@ -24,7 +25,7 @@ def source_lines(file: str) -> tuple[str, ...] | None:
         found = os.stat(file)  # noqa: PTH116
     except (OSError, ValueError):
         return None
-    return _read(file, found.st_mtime_ns, found.st_size)
+    return _read(file, found.st_mtime_ns, found.st_size, registered.values)
 
 
 def embed(file: str, first: int, lines: tuple[str, ...]) -> None:
@@ -38,8 +39,8 @@ def embed(file: str, first: int, lines: tuple[str, ...]) -> None:
 
 
 @lru_cache(maxsize=32)
-def _read(file: str, changed: int, size: int) -> tuple[str, ...] | None:
-    del changed
+def _read(file: str, changed: int, size: int, secrets: frozenset[str]) -> tuple[str, ...] | None:
+    del changed, secrets  # either makes the lines other ones
     if size > MAX_BYTES:
         return None
     try:

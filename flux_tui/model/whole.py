@@ -43,7 +43,7 @@ def logs_text(lines: Iterable[LogLine], step: StepView | None) -> str:
 
 def events_text(events: Iterable[TraceEvent], secrets: Secrets) -> str:
     """Return events as lines of JSON, as the trace has them."""
-    values = (secrets.redact(json.loads(encode_event(event))) for event in events)
+    values = (secrets.told(json.loads(encode_event(event))) for event in events)
     return "\n".join(json.dumps(value, ensure_ascii=False) for value in values)
 
 

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
 from flux_engine.secrets import registered
+from flux_tui.model.secrets import in_environment
 from flux_tui.runner.capture import Capture
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.config import RunnerConfig, decode_config
@@ -81,6 +82,7 @@ class _Runner:
         writer = JsonFileTraceSink(config.trace) if config.trace else None
         self._trace = RunnerTrace(writer, self._read_pipes)
         registered.listen(lambda values: reports.send(Secrets(values=sorted(values))))
+        self._register_environment()
         self._capture = Capture(self._trace.write, self._output)
         self._trace.follow(self._capture)
         os.register_at_fork(after_in_child=self._trace.fresh_lock)
@@ -98,6 +100,9 @@ class _Runner:
             finally:
                 exit_after(self._config.grace)  # tasks and threads of the user's code may outlive the work
 
+    def _register_environment(self) -> None:
+        registered.add(in_environment(self._config.redact_env, os.environ))
+
     def _load(self, load: Load) -> dict[str, Workflow]:
         install_finder()
         found = load_modules(
@@ -108,6 +113,7 @@ class _Runner:
             recording=self._capture.recording,
             announce=self._announce,
         )
+        self._register_environment()  # modules may set variables, from a file of them say
         milliseconds = sum(module.milliseconds for module in found.modules)
         self._reports.send(
             Loaded(modules=list(found.modules), files=list(found.files), milliseconds=milliseconds)

@@ -8,7 +8,8 @@ class RunnerConfig(Struct, frozen=True, kw_only=True):
     """The project, where its runs are kept, and the engine's defaults.
 
     ``paths`` are workflow modules or folders of them. ``root`` is the project folder, the runner's current
-    directory. ``grace`` is how long, in seconds, a runner that must end waits for a step boundary.
+    directory. ``redact_env`` names the environment variables whose values are secrets. ``grace`` is how
+    long, in seconds, a runner that must end waits for a step boundary.
     """
 
     root: str
@@ -17,6 +18,7 @@ class RunnerConfig(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...] = ()
     default_retries: int = 0
     default_timeout: float | None = 30.0
+    redact_env: tuple[str, ...] = ()
     grace: float = 2.0
 
     def encode(self) -> str:

@@ -9,6 +9,9 @@ from typing import NamedTuple
 MARK = b"flux_engine"
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env"})
 
+IGNORED = ".fluxignore"
+"""A file that keeps its folder from being searched, unless the folder itself is given."""
+
 
 class Unreadable(NamedTuple):
     """A file or folder that cannot be looked into, and why."""
@@ -28,8 +31,8 @@ def find_modules(paths: Iterable[Path]) -> Iterator[Path | Unreadable]:
     """Yield the workflow modules of the paths, each once, in order; rather itself than a link to it.
 
     A file that is given is a module whatever is in it. A folder is searched, hidden folders, virtual
-    environments and caches excepted: a file whose text mentions ``flux_engine`` is a module; test
-    files are not. What cannot be read is yielded as ``Unreadable``.
+    environments, caches and folders with a file ``.fluxignore`` excepted: a file whose text mentions
+    ``flux_engine`` is a module; test files are not. What cannot be read is yielded as ``Unreadable``.
     """
     found: dict[str, Path | Unreadable] = {}
     links: list[Path] = []
@@ -125,7 +128,7 @@ def _is_skipped(parent: str, name: str) -> bool:
     if name.startswith(".") or name in SKIPPED_FOLDERS:
         return True
     folder = Path(parent, name)
-    return is_file(folder / "pyvenv.cfg") or _is_flux(folder)
+    return is_file(folder / "pyvenv.cfg") or is_file(folder / IGNORED) or _is_flux(folder)
 
 
 def _is_flux(folder: Path) -> bool:

@@ -186,7 +186,7 @@ class CompareScreen(Screen[None]):
         glyph = status_glyph(run.status, ascii=self.desk.settings.ascii)
         failed = run.failed_step
         at = "" if failed is None else f" at {printable(failed.name)}"
-        took = "" if run.duration is None else f"  {duration_text(run.duration)}"
+        took = "" if run.took is None else f"  {duration_text(run.took)}"
         started = "" if run.started_at is None else f"  {until_text(run.started_at)}"
         return Content.assemble(
             label,
@@ -210,6 +210,8 @@ class CompareScreen(Screen[None]):
     def _same(self) -> str:
         if self.rows.selected is None:
             return "Reading…" if self.comparison is None else "Nothing to show."
+        if self.rows.selected.kind == RUN and self.comparison is not None and self.comparison.different:
+            return "Both ended the same way. The rows marked ~ differ: go there to see in what."
         return "The same in both: data, output and errors do not differ."
 
     @on(LineList.Highlighted, "#compare-rows")

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import printable
 from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.widgets import tones
@@ -24,9 +25,14 @@ class ForkScreen(EditDataScreen):
     TITLE_KEYS = (("ctrl+s", "start the fork"), ("ctrl+e", "editor"), ("esc", "cancel"))
 
     def __init__(
-        self, step: str, data: Mapping[str, Any], runs: Sequence[str], commits: Sequence[str]
+        self,
+        step: str,
+        data: Mapping[str, Any],
+        runs: Sequence[str],
+        commits: Sequence[str],
+        secrets: Secrets | None = None,
     ) -> None:
-        super().__init__(f"Fork at {step}", data)
+        super().__init__(f"Fork at {step}", data, secrets)
         self.runs = tuple(runs)
         self.commits = tuple(commits)
 
@@ -44,5 +50,5 @@ def what_runs(runs: Sequence[str], commits: Sequence[str]) -> Content:
         return line
     done = ", ".join(map(printable, commits))
     return Content("\n").join(
-        [line, Content.styled(f"▲ commits, each with a key of its own: {done}", tones.CARE)]
+        [line, Content.styled(f"▲ their side effects happen, under keys of their own: {done}", tones.CARE)]
     )

@@ -30,6 +30,7 @@ from flux_tui.presenting import Presenter
 from flux_tui.retry_on_save import RetryOnSave
 from flux_tui.screens import composition
 from flux_tui.selection import Selection
+from flux_tui.telling import REFUSED
 from flux_tui.widgets.details import Details, TabBar, focus_into
 from flux_tui.widgets.error_view import ErrorView
 from flux_tui.widgets.footer import FooterLine
@@ -366,9 +367,7 @@ class MainScreen(Screen[None]):
             return
         reason = action.needs(self.situation())
         if reason is not None:
-            self.app.notify(
-                reason, title=f"{action.title} is not possible now", severity="warning", markup=False
-            )
+            self.app.notify(reason, title=f"{action.title}{REFUSED}", severity="warning", markup=False)
             return
         flows.perform(self, action_id)
 

@@ -57,9 +57,12 @@ class CompareRows(LineList):
         self.comparison: Comparison | None = None
 
     def show(self, comparison: Comparison | None) -> None:
-        """Show another comparison; the cursor stays on the step it is on."""
+        """Show another comparison; the cursor stays on the step it is on, and starts where they differ."""
+        begins = self.comparison is None
         self.comparison = comparison
         self.rows_changed()
+        if begins and comparison is not None and comparison.different:
+            self.select(comparison.different[0].key)
 
     @property
     def shown(self) -> tuple[RowComparison, ...]:
@@ -113,7 +116,8 @@ class CompareRows(LineList):
         if at.ratio:
             parts.append((ratio_text(row).rjust(at.ratio - 1) + " ", tones.MUTED))
             parts.append((fit(tries_text(row), at.tries), tones.MUTED))
-        said = "same" if row.same else printable(self.secrets.text(remark(row, attempts=not at.tries)))
+        alike = "same end" if row.kind == RUN else "same"
+        said = alike if row.same else printable(self.secrets.text(remark(row, attempts=not at.tries)))
         parts.append((said, tones.FAINT if row.same else ""))
         return Content.assemble(*parts)
 

@@ -51,7 +51,8 @@ class DrawnRows(Rows):
         if index >= self._count:
             return Strip.blank(width, base.rich_style)
         at_cursor = index == self.cursor
-        cache_key = (index, width, at_cursor, self.has_focus)
+        look = self.row_look(index)
+        cache_key = (index if look is None else look, width, at_cursor, self.has_focus)
         strip = self._strips.get(cache_key)
         if strip is None:
             if at_cursor:

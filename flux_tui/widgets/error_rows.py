@@ -25,19 +25,25 @@ def error_rows(
     attempts: Sequence[FailedAttempt],
     opened: frozenset[str],
     width: int,
+    *,
+    height: int = 0,
 ) -> Iterator[TextRow]:
     """Yield the rows of an exception; ``opened`` names the folds that are open.
 
-    Messages and tracebacks are wrapped to ``width`` cells.
+    Messages and tracebacks are wrapped to ``width`` cells. With a ``height``, so few lines of code lead to
+    the one where it happened that it is in view.
     """
-    yield from _headline(error.type, error.message, width)
+    head = [*_headline(error.type, error.message, width)]
     if step is not None:
-        yield TextRow(key="step", content=_step_line(step))
+        head.append(TextRow(key="step", content=_step_line(step)))
+    yield from head
+    above = CONTEXT if not height else max(0, min(CONTEXT, height - len(head) - 3))
     user = [frame for frame in error.frames if frame.user]
     libraries = [frame for frame in error.frames if not frame.user]
     for number, frame in enumerate(reversed(user)):
         yield _blank(f"before {number}")
-        yield from _frame(frame, f"user {number}", context=CONTEXT if number == 0 else 0)
+        around = (above, CONTEXT) if number == 0 else (0, 0)
+        yield from _frame(frame, f"user {number}", around)
     if libraries:
         yield _blank("before libraries")
         count = f"{len(libraries)} frame{'s' if len(libraries) > 1 else ''} in libraries"
@@ -64,7 +70,8 @@ def problem_rows(problem: Problem, opened: frozenset[str], output: str, width: i
     if place is not None:
         yield _blank("before place")
         yield TextRow(key="place", content=_place_line(problem.file, problem.line, ""), place=place)
-        yield from _code(problem.file, problem.line, problem.code, "code", CONTEXT, column=problem.column)
+        around = (CONTEXT, CONTEXT)
+        yield from _code(problem.file, problem.line, problem.code, "code", around, column=problem.column)
     if problem.traceback:
         yield _blank("before traceback")
         text = _text(problem.traceback, TRACEBACK, width)
@@ -107,15 +114,15 @@ def _place_line(file: str, line: int | None, function: str) -> Content:
     return Content.assemble(*parts)
 
 
-def _frame(frame: Frame, key: str, *, context: int) -> Iterator[TextRow]:
+def _frame(frame: Frame, key: str, around: tuple[int, int]) -> Iterator[TextRow]:
     yield TextRow(
         key=key, content=_place_line(frame.file, frame.line, frame.function), place=(frame.file, frame.line)
     )
-    yield from _code(frame.file, frame.line, frame.code, key, context)
+    yield from _code(frame.file, frame.line, frame.code, key, around)
 
 
 def _code(
-    file: str, line: int | None, code: str, key: str, context: int, *, column: int | None = None
+    file: str, line: int | None, code: str, key: str, around: tuple[int, int], *, column: int | None = None
 ) -> Iterator[TextRow]:
     """Yield a line of code with its neighbours, if the file still has that line there."""
     if line is None:
@@ -130,8 +137,9 @@ def _code(
             note = "          the file has changed since"
             yield TextRow(key=(key, "changed"), content=Content.styled(note, tones.CARE))
         return
-    first = max(1, line - context)
-    shown = lines[first - 1 : line + context]
+    above, below = around
+    first = max(1, line - above)
+    shown = lines[first - 1 : line + below]
     for number, content in enumerate(highlighted(shown), start=first):
         yield _code_row(content, number, key, file, at=number == line)
         if number == line:

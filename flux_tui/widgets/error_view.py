@@ -163,7 +163,7 @@ class ErrorView(TextRows):
             step = self._step
             if step is None and self._run is not None:
                 step = self._run.failed_step
-            yield from error_rows(error, step, self._attempts, opened, width)
+            yield from error_rows(error, step, self._attempts, opened, width, height=self.size.height)
 
     def _empty_text(self) -> str:
         if self._run is None:

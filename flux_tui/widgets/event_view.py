@@ -13,8 +13,9 @@ from textual.content import Content
 from flux_engine.trace.events import TraceEvent, encode_event
 from flux_tui.model import parse
 from flux_tui.model.folds import Folds
+from flux_tui.model.pruned import pruned
 from flux_tui.model.run import RunView
-from flux_tui.model.search import Needle, Scan
+from flux_tui.model.search import WINDOW, Needle, Scan
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import drawable, duration_text, fit, printable
 from flux_tui.widgets import tones
@@ -125,7 +126,7 @@ class EventView(LineList):
             (f"{self._offset(event):>9}  ", tones.FAINT),
             (f"{glyph} {fit(printable(event.type), TYPE_CELLS)}", style),
             (f"{fit(printable(event.step_name or ''), STEP_CELLS)}  ", ""),
-            *_summary(event, width),
+            *_summary(event, width, self.secrets),
         ]
         later = self._at is not None and item > self._at
         return Content.assemble(*(((text, tones.FAINT) for text, _ in parts) if later else parts))
@@ -145,12 +146,15 @@ class EventView(LineList):
     def copy_text(self) -> str:
         """Return the JSON of the event under the cursor, secrets masked unless they are shown."""
         event = self.selected_event
-        return "" if event is None else "\n".join(self._json(event))
+        return "" if event is None else "\n".join(self._lines(msgspec.to_builtins(event)))
 
     def _json(self, event: TraceEvent) -> list[str]:
-        value: Any = msgspec.json.decode(encode_event(event))
+        """Return the JSON of an event as far as it is shown."""
+        return self._lines(pruned(msgspec.to_builtins(event)))
+
+    def _lines(self, value: Any) -> list[str]:
         if not self.revealed:
-            value = self.secrets.redact(value)
+            value = self.secrets.told(value)
         return msgspec.json.format(msgspec.json.encode(value), indent=2).decode().splitlines()
 
     def action_moment(self) -> None:
@@ -205,7 +209,11 @@ class EventView(LineList):
             found = needle.within(self.text_of_row(self._notes + self._folds.row(item)))
             if not found:
                 raw = encode_event(event).decode()
-                found = all(word.within(raw) for word in words) and _line_with(needle, self._json(event)) >= 0
+                found = len(raw) < WINDOW and all(word.within(raw) for word in words)
+                found = found and _line_with(needle, self._json(event)) >= 0
+                for here in needle.look(raw) if len(raw) >= WINDOW else ():
+                    found = found or here
+                    yield None
             yield item if found else None
             item += 1
 
@@ -264,7 +272,7 @@ def _excerpt(lines: Sequence[str], needle: Needle | None) -> Iterator[str]:
         yield f"… {more} more lines; y copies all"
 
 
-def _summary(event: TraceEvent, width: int) -> Iterator[tuple[str, str]]:
+def _summary(event: TraceEvent, width: int, secrets: Secrets) -> Iterator[tuple[str, str]]:
     """Yield what is worth knowing of an event in a line."""
     meta = parse.meta(event)
     if event.attempt and event.attempt > 1:
@@ -272,7 +280,7 @@ def _summary(event: TraceEvent, width: int) -> Iterator[tuple[str, str]]:
     if event.duration is not None:
         yield f"{duration_text(event.duration)}  ", tones.MUTED
     if event.error:
-        yield f"{printable(event.error[:width])}  ", tones.BAD
+        yield f"{printable(secrets.text(event.error[:width]))}  ", tones.BAD
     delay = parse.number(meta.get("delay"))
     if delay is not None:
         yield f"next try in {duration_text(delay)}", tones.MUTED
@@ -281,7 +289,7 @@ def _summary(event: TraceEvent, width: int) -> Iterator[tuple[str, str]]:
         yield f"{verb} from {printable(str(meta.get('fromStep', 'the start'))[:60])}", tones.MUTED
     for name in ("reason", "text"):
         if isinstance(meta.get(name), str):
-            yield printable(meta[name][:width]), tones.MUTED
+            yield printable(secrets.text(meta[name][:width])), tones.MUTED
     changes = parse.changes(event.changes) if isinstance(event.changes, dict) else None
     if changes:
         keys = [*changes.set, *(f"-{key}" for key in changes.deleted)]

@@ -106,7 +106,7 @@ class StepGraph(WalkView, can_focus=True):
         self._drawn_spec: GraphSpec | None = None
         self._layouts = Layouts(None)
         self._paper = Paper(Layout(mode=Mode.BOXES), Plan())
-        self._asked_for = Mode.BOXES
+        self._asked_for, self._rows_asked_for = Mode.BOXES, 0
         self._steps: dict[str, StepView] = {}
         self._stops: frozenset[str] = frozenset()
         self._styles: dict[str, Style] = {}
@@ -276,7 +276,8 @@ class StepGraph(WalkView, can_focus=True):
                 self.call_after_refresh(self._show_selected)
         self._paper.restyle(self._scene)
         self._repaint()
-        if changed:
+        asked_for = self._rows_asked_for
+        if changed and asked_for != self.get_content_height(self.size, self.app.size, self.size.width):
             self.refresh(layout=True)
 
     def _choose(self, height: int, width: int) -> Layout:
@@ -293,7 +294,8 @@ class StepGraph(WalkView, can_focus=True):
         layout = self._choose(room, width)
         self._asked_for = layout.mode
         spare = room if room >= ROOMY else min(room, layout.height + 1)
-        return max(layout.height + plan(layout, width, spare).reserved, 1)
+        self._rows_asked_for = max(layout.height + plan(layout, width, spare).reserved, 1)
+        return self._rows_asked_for
 
     def _room(self, viewport: Size) -> int:
         """Return how many rows boxes may ask for: what the parent's ``max-height`` allows, but not many."""

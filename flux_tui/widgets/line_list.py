@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -115,6 +115,8 @@ class LineList(DrawnRows, can_focus=True):
         self._seen = 0
         self._unseen_above = 0
         self._arranging = False
+        self._tells = False
+        self._painted: dict[int, Hashable] = {}
         self.set_reactive(LineList.following, follow)
 
     @property
@@ -131,11 +133,15 @@ class LineList(DrawnRows, can_focus=True):
         """Read the model again; keep cursor and scroll on the rows they are on."""
         old_count, self._count = self._count, self.row_count()
         grown = self._count - old_count
-        self._strips.clear()
+        self._tells = bool(self._count) and self.row_look(0) is not None
+        if not self._tells:
+            self._strips.clear()
+        if not old_count:
+            self._painted.clear()
         cursor, top = self._kept_cursor(grown), self._kept_top(grown)
         self._arranging = True
         try:
-            self.virtual_size = Size(1, self._count)
+            self._make_room()
             if top is not None and top != self.scroll_offset.y:
                 self._unseen_above += max(0, top - self.scroll_offset.y)
                 self.scroll_to(y=top, animate=False, force=True)
@@ -146,8 +152,38 @@ class LineList(DrawnRows, can_focus=True):
         if self.following:
             self.scroll_to(y=self._count, animate=False, force=True)
         self._remember_top()
-        self.refresh()
+        self._repaint_changed()
         self._searched_rows_changed()
+
+    def _repaint_changed(self) -> None:
+        """Paint the lines that look different now; all of them if that cannot be told."""
+        if not self._tells:
+            self.refresh()
+            return
+        width = self.size.width
+        for y in range(self.size.height):
+            if self._painted.get(y) != self._look_of_line(y):
+                self.refresh(Region(0, y, width, 1))
+
+    def _look_of_line(self, y: int) -> Hashable:
+        index = y + self.scroll_offset.y
+        look = self.row_look(index) if index < self._count else None
+        return look, index == self.cursor, self._badge(y)
+
+    def _badge(self, y: int) -> str:
+        if y == self.size.height - 1 and self.new_below:
+            return f" +{self.new_below} new "
+        return f" ↑ {self._unseen_above} new " if y == 0 and self._unseen_above else ""
+
+    def _make_room(self) -> None:
+        """Scroll over as many rows as there are. Lay the screen out anew only if that moves a part of it."""
+        size, height = Size(1, self._count), self.size.height
+        scrolled, scrolls = self.virtual_size.height > height, self._count > height
+        if self.styles.is_auto_height or not height or scrolled != scrolls:
+            self.virtual_size = size
+        elif size != self.virtual_size:
+            self.set_reactive(LineList.virtual_size, size)
+            self._scroll_update(size)
 
     def rows_replaced(self) -> None:
         """Read another model from its top: no row of the old one is looked for."""
@@ -263,12 +299,18 @@ class LineList(DrawnRows, can_focus=True):
             self.post_message(self.Highlighted(self, key, index))
 
     def watch_cursor(self, old: int, new: int) -> None:
-        """Repaint the two rows concerned."""
+        """Repaint the two rows concerned, unless all lines are looked at anyway."""
+        if self._arranging and self._tells:
+            return
         self.refresh_line(old)
         self.refresh_line(new)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """End follow mode when the view goes up by whatever means."""
+        if self._arranging and self._tells:  # most likely the same rows are in view
+            if self.show_vertical_scrollbar:
+                self.vertical_scrollbar.position = new_value
+            return
         super().watch_scroll_y(old_value, new_value)
         if self._arranging:
             return
@@ -348,9 +390,7 @@ class LineList(DrawnRows, can_focus=True):
         width = self.size.width
         if not self._count:
             return self._empty_line(y, width)
-        strip = self._row_strip(y + self.scroll_offset.y, width)
-        if y == self.size.height - 1 and self.new_below:
-            return self._with_badge(strip, f" +{self.new_below} new ", width)
-        if y == 0 and self._unseen_above:
-            return self._with_badge(strip, f" ↑ {self._unseen_above} new ", width)
-        return strip
+        strip, badge = self._row_strip(y + self.scroll_offset.y, width), self._badge(y)
+        if self._tells:
+            self._painted[y] = self._look_of_line(y)
+        return self._with_badge(strip, badge, width) if badge else strip

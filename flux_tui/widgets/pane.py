@@ -1,9 +1,10 @@
 """A framed part of the dashboard whose title is text, never markup."""
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -30,6 +31,8 @@ class Pane(Vertical):
     def __init__(self, *children: Widget, title: str = "", id: str) -> None:  # noqa: A002
         super().__init__(*children, id=id)
         self.title = Content(title)
+        self._edges: tuple[Region, ...] = ()
+        self._written: dict[str, Content] = {}
 
     def on_mount(self) -> None:
         """Show the title."""
@@ -38,7 +41,7 @@ class Pane(Vertical):
     def show_title(self, title: Content) -> None:
         """Write ``title`` into the frame."""
         self.title = title
-        self.border_title = ZOOMED + title if self.zoomed else title
+        self._write("border_title", -1, ZOOMED + title if self.zoomed else title)
 
     def watch_zoomed(self) -> None:
         """Say that this is all there is room for."""
@@ -46,4 +49,19 @@ class Pane(Vertical):
 
     def show_subtitle(self, text: str) -> None:
         """Write ``text`` into the lower edge of the frame."""
-        self.border_subtitle = Content(text)
+        self._write("border_subtitle", self.size.height, Content(text))
+
+    def _write(self, edge: str, line: int, text: Content) -> None:
+        """Write into an edge of the frame and paint no more than that: what is in the frame stays."""
+        if self._written.get(edge) == text:
+            return
+        self._written[edge] = text
+        self._edges = (Region(-1, line, self.outer_size.width, 1),)
+        setattr(self, edge, text)
+        self._edges = ()
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Paint what has changed."""
+        return super().refresh(*(regions or self._edges), repaint=repaint, layout=layout, recompose=recompose)

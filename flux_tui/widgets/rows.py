@@ -48,6 +48,11 @@ class Rows(ScrollView):
         """Return what identifies the row wherever it moves."""
         raise NotImplementedError
 
+    def row_look(self, index: int) -> Hashable | None:
+        """Return what the look of a row comes from, if that is told faster than the row is drawn."""
+        del index
+        return None
+
     def index_of(self, key: Hashable, near: int) -> int | None:
         """Return where the row with this key is now, or ``None``. ``near`` is where it is likely to be."""
         count = self.row_count()

@@ -67,6 +67,13 @@ class RunList(LineList):
         """Return the id of the run in a row; ``""`` when the run has just been deleted."""
         return self._model.row(index).id if index < len(self._model) else ""
 
+    def row_look(self, index: int) -> Hashable | None:
+        """Return what of a run is in its row."""
+        if index >= len(self._model):
+            return ""
+        row = self._model.row(index)
+        return row.id, row.status, age_text(self._now() - row.started_at), row.id in self._marks
+
     def index_of(self, key: Hashable, near: int) -> int | None:
         """Return the place of a run, wherever it was before."""
         del near

@@ -45,6 +45,7 @@ class TextRows(LineList):
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     def set_rows(self, rows: Sequence[TextRow]) -> None:
-        """Show other rows; cursor and scroll stay on rows whose keys are still there."""
+        """Show other rows; cursor and scroll stay on rows whose keys are still there, and none is news."""
         self.rows = rows
         self.rows_changed()
+        self.nothing_is_new()

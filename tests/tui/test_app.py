@@ -175,6 +175,9 @@ async def test_what_cannot_be_done_says_why() -> None:
         await pilot.press("t")
         await pilot.pause()
         assert "select a run first" in said(pilot)
+        await pilot.press("n", "t", "t")
+        await pilot.pause()
+        assert len(pilot.app._notifications) == 1, "of what cannot be done, only the latest is told"
         desk.state = DeskState(runner="dead")
         await pilot.press("r")
         await pilot.pause()

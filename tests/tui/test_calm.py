@@ -13,10 +13,11 @@ from textual.pilot import Pilot
 
 from flux_tui.app import FluxApp
 from flux_tui.desk import Desk
-from flux_tui.flows import asking
+from flux_tui.flows import asking, perform
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.messages import Problem
 from flux_tui.screens.main import MainScreen
+from flux_tui.screens.trigger import TriggerScreen
 from flux_tui.settings import Settings
 from flux_tui.widgets.details import TabBar
 
@@ -128,6 +129,14 @@ async def test_a_request_that_takes_its_time_is_told(monkeypatch: pytest.MonkeyP
         await pilot.press("R")
         await until(lambda: [toast.title for toast in pilot.app._notifications] == ["parcel"], "the message")
         go_on.set()
+
+
+async def test_running_again_what_was_never_run_asks_for_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is when the selection has gone on, however fast, since the key was pressed."""
+    async with opened() as (desk, pilot, screen):
+        monkeypatch.setattr(desk, "inputs", lambda _: [])
+        perform(screen, "run-again")
+        await until(lambda: isinstance(pilot.app.screen, TriggerScreen), "the form")
 
 
 async def test_the_input_of_a_run_that_could_not_start_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,16 @@ async def test_the_users_innermost_line_comes_first_with_its_neighbours(source: 
         assert app.view.location() == (str(source), 10)
 
 
+async def test_where_it_happened_is_in_view_however_low_the_pane_is(source: Path) -> None:
+    """Fewer lines lead to the one that failed where more would push it out of sight."""
+    app = ErrorApp()
+    async with app.run_test(size=(80, 5)) as pilot:
+        run = failed_run(connection_error(source))
+        app.view.show(run, run.steps[0])
+        await pilot.pause()
+        assert app.lines[-1] == "▸ 10 line_10 = 10"
+
+
 async def test_folds_open_on_enter(source: Path) -> None:
     """Library frames and the raw traceback are one key away."""
     app = ErrorApp()

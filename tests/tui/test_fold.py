@@ -230,6 +230,19 @@ def test_a_retry_sends_back_the_steps_that_run_again_and_keeps_their_attempts():
     assert afresh.steps[1].edit is None
 
 
+def test_a_run_took_all_its_passes_without_the_pauses_between_them():
+    """What a retry or a resume did is added to what was done before; a run that goes on has not taken any."""
+    failed = fold([event("workflow:start", graph=GRAPH), event("workflow:error", 400, duration=400.0)])
+    assert failed.took == 400
+    meta = {"retry": True, "fromStep": "pay"}
+    again = fold([event("workflow:start", 9_000, graph=GRAPH, meta=meta)], failed)
+    assert again.took is None
+    paused = fold([event("workflow:pause", 9_100, duration=100.0)], again)
+    resumed = fold([event("workflow:start", 20_000, graph=GRAPH, meta={"resume": True})], paused)
+    done = fold([event("workflow:complete", 20_001, duration=0.5)], resumed)
+    assert (done.duration, done.took) == (0.5, 500.5)
+
+
 def test_a_retry_of_one_step_leaves_the_others():
     """Scope "only" without a list of steps sends back that step alone."""
     done = fold(

@@ -197,6 +197,30 @@ async def test_an_empty_list_says_what_to_do() -> None:
         assert text == "No runs yet. Press r to start one."
 
 
+class Looks(Names):
+    """Rows that tell how they look, so that only what looks different is painted."""
+
+    def row_look(self, index: int) -> Hashable | None:
+        return self.names[index]
+
+
+async def test_the_first_row_takes_the_place_of_the_words_for_none() -> None:
+    """Nothing of them stays below it."""
+    app = ListApp([])
+    app.rows = Looks(["gone soon"], empty="No row has come so far. It will come, and be alone.")
+    async with app.run_test(size=(20, 8)) as pilot:
+        await pilot.pause()
+        app.rows.names = []
+        app.rows.rows_changed()
+        await pilot.pause()
+        assert "alone" in app.export_screenshot()
+        app.rows.names = ["first"]
+        app.rows.rows_changed()
+        await pilot.pause()
+        assert "first" in app.export_screenshot()
+        assert "alone" not in app.export_screenshot()
+
+
 @pytest.mark.parametrize("width", [20, 80])
 async def test_hostile_rows_are_drawn_as_text_and_keep_their_line(width: int) -> None:
     """No row is wider than the list, none holds a control character, markup is text."""

@@ -297,6 +297,15 @@ def test_libraries_are_not_among_the_projects_files(tmp_path: Path) -> None:
     assert not [file for file in files if "site-packages" in file or "/flux_engine/" in file]
 
 
+def test_a_folder_can_be_kept_from_being_searched(tmp_path: Path) -> None:
+    """By a file ``.fluxignore`` in it, unless it is the folder that was asked for."""
+    write(tmp_path, "a.py", "import flux_engine")
+    write(tmp_path, "cloud/.fluxignore", "")
+    write(tmp_path, "cloud/b.py", "import flux_engine")
+    assert list(find_modules([tmp_path])) == [tmp_path / "a.py"]
+    assert list(find_modules([tmp_path / "cloud"])) == [tmp_path / "cloud" / "b.py"]
+
+
 def test_the_engines_own_folder_is_not_searched() -> None:
     """Opening the project of Flux itself shows its examples, not its modules."""
     root = Path(__file__).parents[2]

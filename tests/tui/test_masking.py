@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flux_engine.codec import encode
 from flux_engine.execution import ErrorInfo, Frame
 from flux_engine.secrets import MASK, registered
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model.preview import preview
 from flux_tui.model.secrets import Secrets
+from flux_tui.model.source import source_lines
 from flux_tui.model.text import drawable, printable
+from flux_tui.model.whole import events_text
 from flux_tui.open_runs import OpenRuns
 from flux_tui.screens.edit_data import edit_of
+from flux_tui.widgets.event_view import EventView, _summary
 
 KEY = "sk_live_51H8x"
 
@@ -110,3 +114,54 @@ def test_open_runs_tell_errors_and_logs_without_secrets():
     assert shown.message == f"bad {MASK}"
     assert "hunter2" not in shown.text
     assert shown.frames[0].code == f"f(token='{MASK}')"
+
+
+def test_dicts_in_the_tagged_form_are_looked_into_and_can_be_edited():
+    """A dict whose keys are no texts is a list of pairs there; its secret keys are masked all the same."""
+    before = {"cards": {"$type": "dict", "value": [[1, "one"], ["password", "hunter2"], [KEY, "k"]]}}
+    hidden = Secrets().redact(before)
+    assert hidden == {"cards": {"$type": "dict", "value": [[1, "one"], ["password", MASK], [MASK, "k"]]}}
+    hidden["cards"]["value"][0][1] = "two"
+    wanted = {"$type": "dict", "value": [[1, "two"], ["password", "hunter2"], [KEY, "k"]]}
+    assert edit_of(json.dumps(hidden), before).changed == {"cards": wanted}
+
+
+def test_bytes_with_a_secret_in_them_are_masked_as_a_whole():
+    """What is written as base64 is read before it is shown."""
+    tag = json.loads(encode(f"key={KEY}".encode()))
+    assert Secrets().redact({"body": tag}) == {"body": tag | {"value": MASK}}
+    harmless = json.loads(encode(b"\xff\x00"))
+    assert Secrets().redact(harmless) == harmless
+
+
+def test_an_edit_keeps_keys_that_are_secrets_themselves():
+    """The mask of a key stands for the key."""
+    before = {KEY: {"n": 1}, "m": 1}
+    assert edit_of(json.dumps({MASK: {"n": 2}, "m": 1}), before).changed == {KEY: {"n": 2}}
+    assert edit_of(json.dumps(Secrets().redact(before)), before).removed == ()
+
+
+def test_events_are_told_without_the_secrets_that_errors_quote():
+    """In the list of events, in the JSON of one, and in the copy of all."""
+    error = TraceEvent(
+        type=EventType.STEP_ERROR,
+        timestamp=1.0,
+        workflow_id="a",
+        step_name="charge",
+        error=f"ValueError: password=hunter2 {KEY}",
+    )
+    log = TraceEvent(type=EventType.STEP_LOG, timestamp=1.0, workflow_id="a", meta={"text": "token=t0k3n"})
+    rows = "".join(text for event in (error, log) for text, _ in _summary(event, 120, Secrets()))
+    for shown in (rows, "\n".join(EventView()._json(error)), events_text([error, log], Secrets())):
+        assert "hunter2" not in shown
+        assert KEY not in shown
+        assert "t0k3n" not in shown
+
+
+def test_code_is_masked_also_when_the_secret_is_known_later(tmp_path):
+    """A secret may be registered by the very step whose source is looked at."""
+    file = tmp_path / "shop.py"
+    file.write_text('key = "pk_live_later"\n')
+    assert source_lines(str(file))[0] == 'key = "pk_live_later"'
+    registered.add(["pk_live_later"])
+    assert source_lines(str(file))[0] == f'key = "{MASK}"'

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from flux_engine.secrets import registered
 from flux_tui.desk import Desk
 from flux_tui.inputs import MOST_REMEMBERED, Inputs
 from flux_tui.model.secrets import Secrets
@@ -115,3 +116,16 @@ def test_inputs_are_there_in_the_next_session_without_their_secrets(tmp_path: Pa
     assert len(later) == MOST_REMEMBERED
     assert "tok-1" not in path.read_text()
     assert "DE1" not in path.read_text()
+
+
+def test_registered_secrets_are_not_kept_for_later_sessions(tmp_path: Path) -> None:
+    """A text that has one in it is left out, and so is an entry whose key is one."""
+    registered.add(["sk_live_kept"])
+    try:
+        inputs = Inputs(Remembered(tmp_path / FILE))
+        value = {"url": "https://sk_live_kept@host", "sk_live_kept": 1, "all": ["sk_live_kept", "a"], "n": 1}
+        inputs.remember("order", value)
+        assert inputs.of("order") == [value]
+        assert Inputs(Remembered(tmp_path / FILE)).of("order") == [{"all": ["a"], "n": 1}]
+    finally:
+        registered.forget()

@@ -325,6 +325,16 @@ async def test_help_searches_as_typed_and_says_why_keys_are_off() -> None:
         assert app.answer is None
 
 
+async def test_no_key_is_news_after_a_search() -> None:
+    """What was not found stands there again, and is not counted as having come."""
+    many = [HelpEntry(key="f", label=f"do {number}", group=f"group {number}") for number in range(60)]
+    app = DialogApp(lambda: HelpScreen([*many, *ENTRIES]))
+    async with app.run_test(size=(100, 20)) as pilot:
+        await pilot.press(*"copy")
+        await pilot.press("escape")
+        assert "new" not in app.dialog.query_one(TextRows).render_line(0).text
+
+
 async def test_help_works_without_entries() -> None:
     """An empty list has a word to say."""
     app = DialogApp(lambda: HelpScreen([]))

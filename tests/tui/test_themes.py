@@ -16,6 +16,7 @@ from flux_tui.app import FluxApp
 from flux_tui.plain import plain_text
 from flux_tui.remembered import Remembered
 from flux_tui.screens.main import MainScreen
+from flux_tui.screens.theme import ThemeScreen
 from flux_tui.themes import FLUX_16, FLUX_DARK, FLUX_LIGHT, QUIET, TEXT, chosen, contrast, with_contrast
 
 OURS = [FLUX_DARK, FLUX_LIGHT]
@@ -228,3 +229,17 @@ async def test_a_theme_is_tried_while_it_is_chosen(tmp_path: Path) -> None:
         await pilot.pause()
         assert app.theme == "tokyo-night"
     assert Remembered(tmp_path / "dashboard.json").get("theme", str) == "tokyo-night"
+
+
+@pytest.mark.parametrize("theme", ["flux-16", "ansi-dark"])
+async def test_a_theme_of_few_colours_is_tried_on_the_screen_behind(theme: str) -> None:
+    """Where nothing can be dimmed, the list of themes covers no more than its own box."""
+    desk = FakeDesk()
+    app = FluxApp(desk)
+    async with app.run_test(size=(100, 20)) as pilot:
+        desk.load(module("parcel.py", described("parcel", "pick")))
+        app.theme = theme
+        await pilot.pause()
+        app.push_screen(ThemeScreen([theme], theme))
+        await pilot.pause()
+        assert "Workflows" in app.export_screenshot()

@@ -1,0 +1,68 @@
+"""A Kafka cluster in this process: the mock of librdkafka, which speaks the real protocol on loopback."""
+
+import contextlib
+import ctypes
+from collections.abc import Iterator
+from pathlib import Path
+
+import confluent_kafka
+
+NO_ERROR = 0
+PRODUCE = 0
+OFFSET_COMMIT = 8
+MESSAGE_TOO_LARGE = 10
+NOT_COORDINATOR = 16
+
+
+class MockCluster:
+    """Brokers, and what can be done to them."""
+
+    def __init__(self, library, client, cluster):
+        self._library = library
+        self._client = client
+        self._cluster = cluster
+        bootstraps = library.rd_kafka_mock_cluster_bootstraps
+        bootstraps.restype = ctypes.c_char_p
+        self.bootstrap_servers: str = bootstraps(cluster).decode()
+
+    def create_topic(self, name: str, partitions: int = 1) -> None:
+        """Have a topic; those that are only written to or read have four partitions."""
+        assert (
+            self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1) == NO_ERROR
+        )
+
+    def refuse(self, request: int, *errors: int) -> None:
+        """Answer the next requests of a kind with these errors."""
+        codes = (ctypes.c_int * len(errors))(*errors)
+        count = ctypes.c_size_t(len(errors))
+        push = self._library.rd_kafka_mock_push_request_errors_array
+        push(self._cluster, ctypes.c_int16(request), count, codes)
+
+
+@contextlib.contextmanager
+def mock_cluster(brokers: int = 3) -> Iterator[MockCluster]:
+    """Run a cluster whose groups form at once, not after three seconds."""
+    library = ctypes.CDLL(str(_library_of_the_client()))
+    for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_mock_cluster_new"):
+        getattr(library, name).restype = ctypes.c_void_p
+    problem = ctypes.create_string_buffer(512)
+    conf = ctypes.c_void_p(library.rd_kafka_conf_new())
+    library.rd_kafka_conf_set(conf, b"log_level", b"0", problem, ctypes.c_size_t(512))
+    client = ctypes.c_void_p(library.rd_kafka_new(0, conf, problem, ctypes.c_size_t(512)))
+    assert client, problem.value
+    cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(client, brokers))
+    library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, ctypes.c_int32(100))
+    try:
+        yield MockCluster(library, client, cluster)
+    finally:
+        library.rd_kafka_mock_cluster_destroy(cluster)
+        library.rd_kafka_destroy(client)
+
+
+def _library_of_the_client() -> Path:
+    """Return librdkafka as confluent_kafka brings it."""
+    package = Path(confluent_kafka.__file__).parent
+    beside = package.parent / "confluent_kafka.libs"
+    found = [*beside.glob("librdkafka*.so*"), *(package / ".dylibs").glob("librdkafka*.dylib")]
+    assert found, f"no librdkafka beside {package}"
+    return found[0]
