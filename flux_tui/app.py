@@ -4,9 +4,9 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
@@ -16,17 +16,19 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from flux_tui import actions, editor, key_help, keymap, long_lived, themes
+from flux_tui import actions, editor, keymap, long_lived, themes
 from flux_tui.desk import Desk
 from flux_tui.harmless import HARMLESS
 from flux_tui.model.text import printable, printable_lines
 from flux_tui.palette import PLACEHOLDER, JumpProvider
 from flux_tui.palette_actions import ActionProvider
 from flux_tui.plain import ASCII, MONOCHROME, NO_COLOR
-from flux_tui.screens.edit_data import EditDataScreen
 from flux_tui.screens.main import MainScreen
 from flux_tui.settings import Settings
 from flux_tui.telling import replaces
+
+if TYPE_CHECKING:
+    from flux_tui.screens.edit_data import EditDataScreen
 
 STOP_SECONDS = 5.0
 """How long the end of the program waits for the runner."""
@@ -101,6 +103,10 @@ class FluxApp(App[int], inherit_bindings=False):
 
     def _tell_of_the_keymap(self) -> None:
         bound = self.desk.settings.keymap
+        if not bound:
+            return
+        from flux_tui import key_help  # noqa: PLC0415 - not before the first frame: with it come all dialogs
+
         found = keymap.problems(bound, key_help.every_key(), keymap.place_of_keymap(self.desk.project))
         if found:
             more = [f"And {len(found) - MOST_TOLD} more."] if len(found) > MOST_TOLD else []
@@ -158,8 +164,7 @@ class FluxApp(App[int], inherit_bindings=False):
         if isinstance(self.screen, MainScreen):
             self.push_screen(CommandPalette(placeholder=PLACEHOLDER, id="--command-palette"))
 
-    @on(EditDataScreen.EditorRequested)
-    def _edit_text(self, message: EditDataScreen.EditorRequested) -> None:
+    def on_edit_data_screen_editor_requested(self, message: "EditDataScreen.EditorRequested") -> None:
         """Hand the text of a dialog to the user's editor, and take back what comes of it."""
         if self.is_web:
             self.notify(editor.NOT_IN_A_BROWSER, title="Open in editor", markup=False)

@@ -6,7 +6,6 @@ Keys that lie over each other by design are none of its business: only what the 
 import difflib
 import json
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import combinations
@@ -203,6 +202,8 @@ def place_of_keymap(project: Path, environ: Mapping[str, str] | None = None) -> 
 
 
 def _table(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - its import takes 20 ms, and only a wrong keymap is looked for
+
     with suppress(OSError, ValueError):
         return tomllib.loads(path.read_text(encoding="utf-8"))
     return {}

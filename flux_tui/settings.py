@@ -16,7 +16,6 @@ there. In environment variables ``workflows`` is separated like ``PATH``, ``reda
 import difflib
 import json
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -193,6 +192,8 @@ def _toml(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
+    import tomllib  # noqa: PLC0415 - its import takes 20 ms, and most folders have no such file
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -110,11 +110,14 @@ def answer_to(error: BaseException) -> Answer:
     return Answer(code=500, body={"error": "internal error; it was logged"})
 
 
-def out_of_time(run_id: str | None) -> Answer:
-    """Return the answer for a run that was handed back because there was no time left for it."""
+def out_of_time(run_id: str | None, key: str | None) -> Answer:
+    """Return the answer for a run that was handed back because there was no time left for it.
+
+    ``run_id`` is ``None`` when there was no time to store it. ``key`` is what it is gone on with by.
+    """
     body: dict[str, Any] = {"error": f"the run was handed back before the time was up. {_AGAIN}"}
     if run_id is not None:
-        body = {"run_id": run_id, "status": str(RunStatus.RUNNING)} | body
+        body = {"run_id": run_id, "status": str(RunStatus.RUNNING), "idempotency_key": key} | body
     return Answer(code=503, body=body)
 
 

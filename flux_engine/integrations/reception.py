@@ -4,19 +4,20 @@ import asyncio
 import concurrent.futures
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from flux_engine.arguments import Workflow
 from flux_engine.clock import new_id
 from flux_engine.engine import FluxEngine
-from flux_engine.errors import RunNotFoundError
-from flux_engine.execution import WorkflowState
 from flux_engine.failure import describe_exception
 from flux_engine.integrations.answers import Answer, answer_of, answer_to, out_of_time
 from flux_engine.integrations.engine_thread import EngineSource, EngineThread
 from flux_engine.integrations.requests import MAX_BYTES, Catalogue, RunRequest
 
 T = TypeVar("T")
+
+PATIENCE: Final = 1.0
+"""Seconds before its time is up from which a run begins no further step; of a short time, its second half."""
 
 _log = logging.getLogger("flux_engine.integrations")
 
@@ -88,42 +89,66 @@ class Reception:
             return _logged(error)
 
     async def respond(self, engine: FluxEngine, request: RunRequest, seconds: float | None = None) -> Answer:
-        """Run what is asked for, with an engine of this event loop. Never raises for what comes of it."""
+        """Run what is asked for, with an engine of this event loop. Never raises for what comes of it.
+
+        When the time is nearly up, no further step is begun; when it is, the step under way is cut short.
+        """
         if seconds is not None and seconds <= 0:
-            return out_of_time(None)
+            return out_of_time(None, request.idempotency_key)
         run_id = new_id()
+        key = request.idempotency_key or run_id
+        stop = _StopInTime(seconds, lambda: engine.hand_back(request.workflow, key))
         try:
             async with asyncio.timeout(seconds) as limit:
                 result = await engine.execute(
-                    request.workflow, request.input, run_id=run_id, idempotency_key=request.idempotency_key
+                    request.workflow, request.input, run_id=run_id, idempotency_key=key
                 )
-            return self._answer_of(result)
         except TimeoutError as error:
             if not limit.expired():
                 return _logged(error)
         except Exception as error:  # noqa: BLE001 - as above
             return _logged(error)
-        return await self._out_of_time(engine, request, run_id)
+        else:
+            answer = self._answer_of(result)
+            return answer if answer.settled or not stop.asked else out_of_time(result.id, key)
+        finally:
+            stop.cancel()
+        return await self._out_of_time(engine, request.workflow.name, key)
 
-    async def _out_of_time(self, engine: FluxEngine, request: RunRequest, run_id: str) -> Answer:
+    async def _out_of_time(self, engine: FluxEngine, workflow: str, key: str) -> Answer:
         """Answer for a run that was cut short, or came to its end at that very moment."""
-        state: WorkflowState | None = None
         try:
-            if request.idempotency_key is None:
-                state = await engine.get(run_id)
-            else:
-                state = await engine.find(request.workflow.name, request.idempotency_key)
-        except RunNotFoundError:
-            pass  # there was no time to store it
+            state = await engine.find(workflow, key)
         except Exception as error:  # noqa: BLE001 - as above
             return _logged(error)
-        if state is None:
-            return out_of_time(None)
+        if state is None:  # there was no time to store it
+            return out_of_time(None, key)
         answer = self._answer_of(state)
-        return answer if answer.settled else out_of_time(state.id)
+        return answer if answer.settled else out_of_time(state.id, key)
 
     def _answer_of(self, result: Any) -> Answer:
         return answer_of(result, failure_status=self._failure_status, include_data=self._include_data)
+
+
+class _StopInTime:
+    """Asks a run to stop at its next step boundary when its time is nearly up; ``asked`` once it did."""
+
+    def __init__(self, seconds: float | None, stop: Callable[[], object]) -> None:
+        self.asked = False
+        self._stop = stop
+        self._timer: asyncio.TimerHandle | None = None
+        if seconds is not None:
+            delay = max(seconds - PATIENCE, seconds / 2)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._ask)
+
+    def _ask(self) -> None:
+        self.asked = True
+        self._stop()
+
+    def cancel(self) -> None:
+        """Ask no more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def _logged(error: BaseException) -> Answer:

@@ -69,8 +69,11 @@ def abandoned(owner_text: str | None, lease_until: float | None = None, now: flo
 
 @functools.cache
 def this_host() -> str:
-    """Return a name for this host that is stable while it runs."""
-    return socket.gethostname() or "localhost"
+    """Return a name for this host that is stable while it runs, and that no other host has."""
+    name = socket.gethostname() or "localhost"
+    if name.startswith(("localhost", "169.254.")):  # what sandboxes of functions in the cloud are all named
+        return f"{name}-{_boot_id() or uuid.uuid4().hex[:8]}"
+    return name
 
 
 def process_identity(pid: int) -> str | None:

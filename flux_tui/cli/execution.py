@@ -20,6 +20,8 @@ from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.progress import Progress
 from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import error_lines
+from flux_tui.model.masked import masked_error
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import duration_text, printable
 from flux_tui.settings import Settings
 from flux_tui.workspace import open_engine
@@ -37,6 +39,7 @@ class Foreground:
         self._look = look
         self._progress = progress
         self._data = data
+        self._secrets = Secrets(settings.redact)
         self.ask = progress.ask
 
     def carry_out(
@@ -59,8 +62,8 @@ class Foreground:
         except KeyboardInterrupt:
             self._tell(self._interruption(where))
             return INTERRUPTED
-        self._tell(_outcome(result, self._look, where))
-        _write_result(result, self._data, as_json=as_json)
+        self._tell(_outcome(result, self._look, where, self._secrets))
+        _write_result(result, self._data, self._secrets, as_json=as_json)
         return RUN_FAILED if result.status == "failed" else 0
 
     async def _in_engine(self, verb: Verb, pause_before: PauseBefore | None) -> FluxResult[Any]:
@@ -114,12 +117,12 @@ class Foreground:
 def foreground(settings: Settings) -> Iterator[Foreground]:
     """Prepare for user code: from here on, what it prints goes to standard error, above the progress."""
     look = look_of(sys.stderr, ascii_only=settings.ascii)
-    progress = Progress(sys.stderr, look, live=sys.stderr.isatty())
+    progress = Progress(sys.stderr, look, Secrets(settings.redact), live=sys.stderr.isatty())
     with user_code_prints_to_stderr() as data, progress.shown():
         yield Foreground(settings, look, progress, data)
 
 
-def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...]) -> list[str]:
+def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...], secrets: Secrets) -> list[str]:
     took = f" in {duration_text(result.duration * 1000)}"
     error = result.error
     at = f" at {error.step}" if error is not None and error.step else ""
@@ -133,7 +136,7 @@ def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...]) -> lis
         return [*lines, f"go on with it: {_command('resume', result.id, where)}"]
     if error is None:
         return lines
-    lines += ["", *error_lines(error, look), ""]
+    lines += ["", *error_lines(masked_error(error, secrets), look), ""]
     return [*lines, f"retry it: {_command('retry', result.id, where)}"]
 
 
@@ -160,24 +163,36 @@ def _command(verb: str, run_id: str, where: tuple[str, ...]) -> str:
     return shlex.join(["flux", "runs", verb, run_id, *where])
 
 
-def _write_result(result: FluxResult[Any], data: TextIO, *, as_json: bool) -> None:
+def _write_result(result: FluxResult[Any], data: TextIO, secrets: Secrets, *, as_json: bool) -> None:
     if as_json:
-        data.write(json.dumps(result_json(result), indent=2, ensure_ascii=False) + "\n")
+        data.write(json.dumps(result_json(result, secrets), indent=2, ensure_ascii=False) + "\n")
     elif result.status != "failed":
         data.write(to_text(result.data) + "\n")
     data.flush()
 
 
-def result_json(result: FluxResult[Any]) -> dict[str, Any]:
-    """Return the whole result as JSON values. ``duration`` is seconds."""
+def result_json(result: FluxResult[Any], secrets: Secrets) -> dict[str, Any]:
+    """Return the whole result as JSON values, its errors masked. ``duration`` is seconds."""
+    history = [_without(step, secrets) for step in to_plain(result.history)]
     return {
         "id": result.id,
         "status": str(result.status),
         "duration": result.duration,
         "data": to_plain(result.data),
-        "error": to_plain(result.error),
-        "history": to_plain(result.history),
+        "error": secrets.told(to_plain(result.error)),
+        "history": history,
     }
+
+
+def _without(step: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
+    """Return a step, or an attempt of one, with its errors masked."""
+    errors = {key: secrets.told(step[key]) for key in ("error", "compensation_error") if key in step}
+    tried = (
+        {"attempt_log": [_without(each, secrets) for each in step["attempt_log"]]}
+        if "attempt_log" in step
+        else {}
+    )
+    return step | errors | tried
 
 
 def finding_again(

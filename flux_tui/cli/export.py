@@ -1,6 +1,7 @@
 """``flux export``: a run as one file."""
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,20 +12,24 @@ import typer
 
 from flux_engine.trace.events import TraceEvent
 from flux_engine.trace.reader import read_events
+from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.lookup import run_of
-from flux_tui.cli.options import Db, RunId, Trace, settings_with
+from flux_tui.cli.masking import known_secrets
+from flux_tui.cli.options import Db, Json, RunId, Trace, settings_with
 from flux_tui.feed.store import StoreFeed
 from flux_tui.model.export import export_run, places
 from flux_tui.model.run import RunView
-from flux_tui.model.secrets import Secrets
 from flux_tui.private_file import write_new
 from flux_tui.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    app.command("export")(export)
+    app.command(
+        "export",
+        epilog=epilog("flux export 3f2a9c", "flux export 3f2a9c --out bug.flux", "flux-tui bug.flux"),
+    )(export)
 
 
 def export(
@@ -37,15 +42,18 @@ def export(
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")] = False,
     db: Db = None,
     trace: Trace = None,
+    as_json: Json = False,
 ) -> None:
     """Write a run to one file that flux-tui opens read-only anywhere, without its secrets."""
     settings = settings_with(db=db, trace=trace)
     run_id = run_of(settings, run).id
     view = asyncio.run(_view(settings, run_id))
     events = list(_events(settings.trace, run_id))
-    secrets = None if reveal else Secrets(settings.redact)
+    secrets = None if reveal else known_secrets(settings)
     made = export_run(view, events, secrets, project=settings.project, now=time.time() * 1000)
     if out is not None and str(out) == "-":
+        if as_json:
+            raise UsageError("--out - writes the run itself to standard output: leave --json out")
         sys.stdout.buffer.write(made.content)
         return
     path = out or Path(made.name)
@@ -55,6 +63,9 @@ def export(
         raise UsageError(f"{path} exists; --force replaces it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    if as_json:
+        said = {"file": str(path), "run": run_id, "bytes": len(made.content), "masked": made.masked}
+        typer.echo(json.dumps(said))
     about = "with its secrets" if reveal else f"secrets masked in {places(made.masked)}"
     typer.echo(f"{path}: {len(made.content):,} bytes, {about}. Open it with: flux-tui {path}", err=True)
 

@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 
@@ -28,6 +29,8 @@ def to_text(value: Any) -> str:
 def _unpacked(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         return {name: _unpacked(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, BaseModel):  # as values, for what its own settings make of bytes may not be text
+        return _unpacked(value.model_dump(by_alias=True, warnings=False))
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _unpacked(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TextIO
 
+from flux_engine.secrets import registered
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.cli.terminal import Look, width
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import cut, duration_text, printable
 
 FRAME_SECONDS: Final = 0.1
@@ -28,12 +30,13 @@ class Progress:
     ``run_id``, ``running`` (the steps under way) and ``ended`` are what it has learnt so far.
     """
 
-    def __init__(self, stream: TextIO, look: Look, *, live: bool) -> None:
+    def __init__(self, stream: TextIO, look: Look, secrets: Secrets, *, live: bool) -> None:
         self.run_id: str | None = None
         self.running: dict[str, tuple[float, str]] = {}
         self.ended = False
         self._stream = stream
         self._look = look
+        self._secrets = secrets
         self._live = live
         self._lock = threading.RLock()
         self._at_line_start = True
@@ -114,17 +117,20 @@ class Progress:
             case EventType.STEP_COMPLETE:
                 return self._step_line("completed", name, _took(event), _tried(event))
             case EventType.STEP_ERROR:
-                return self._step_line("failed", name, _took(event), _tried(event), _one_line(event.error))
+                return self._step_line("failed", name, _took(event), _tried(event), self._error(event))
             case EventType.STEP_SKIPPED:
                 return self._step_line("skipped", name, "skipped", _reason(event))
             case EventType.STEP_RETRY:
                 again = f"again in {duration_text(_meta(event).get('delay') or 0)}"
-                return self._step_line("waiting", name, again, _one_line(event.error))
+                return self._step_line("waiting", name, again, self._error(event))
         return None
 
     def _step_line(self, status: str, name: str, *details: str) -> str:
         about = "  ".join(detail for detail in details if detail)
         return f"  {self._look.glyph(status)} {name:<20} {self._muted(about)}"
+
+    def _error(self, event: TraceEvent) -> str:
+        return self._secrets.text(_one_line(event.error))
 
     def _muted(self, text: str) -> str:
         return self._look.toned(text, "muted")
@@ -160,7 +166,7 @@ class Progress:
 
 
 class _Above:
-    """Stands for ``sys.stdout`` and ``sys.stderr`` while the line moves."""
+    """Stands for ``sys.stdout`` and ``sys.stderr`` while the line moves; registered secrets stay in it."""
 
     def __init__(self, progress: Progress, stream: TextIO) -> None:
         self._progress = progress
@@ -168,11 +174,12 @@ class _Above:
 
     def write(self, text: str) -> int:
         """Write above the moving line."""
-        return self._progress.write(text)
+        self._progress.write(registered.mask(text))
+        return len(text)
 
     def writelines(self, lines: list[str]) -> None:
         """Write above the moving line."""
-        self._progress.write("".join(lines))
+        self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -9,12 +9,16 @@ from typing import Annotated, Any, Final
 import typer
 
 from flux_engine.replay_report import ReplayReport
+from flux_tui.cli.completion import complete_run, complete_workflow
 from flux_tui.cli.definitions import workflow_named, workflow_paths
+from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import RUN_FAILED, UsageError
 from flux_tui.cli.lookup import run_of, store_exists
+from flux_tui.cli.masking import masked_report
 from flux_tui.cli.options import Db, Json, Target, Workflows, settings_with
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import printable
 from flux_tui.runner.collect import Workflow
 from flux_tui.runner.loader import load_modules
@@ -27,17 +31,36 @@ MOST: Final = 1000
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    app.command("replay")(replay)
+    app.command(
+        "replay",
+        epilog=epilog(
+            "flux replay 3f2a9c",
+            "flux replay --all",
+            "flux replay --all --workflow order-process --limit 100 --ignore created_at",
+            codes={RUN_FAILED: "something differs"},
+        ),
+    )(replay)
 
 
 def replay(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.")
+        list[str] | None,
+        typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.", autocompletion=complete_run),
     ] = None,
     *,
     every: Annotated[
-        bool, typer.Option("--all", help="Replay the completed runs of all workflows of the project.")
+        bool, typer.Option("--all", help="Replay the completed runs of the workflows of the project.")
     ] = False,
+    workflow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--workflow",
+            "-w",
+            metavar="NAME",
+            help="With --all: only this one. Repeatable.",
+            autocompletion=complete_workflow,
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, metavar="N", help="With --all: at most so many of each workflow.")
     ] = MOST,
@@ -56,6 +79,8 @@ def replay(
     """
     if every == bool(runs):
         raise UsageError("name the runs to replay, or say --all")
+    if workflow and not every:
+        raise UsageError("--workflow goes with --all")
     settings = settings_with(db=db)
     if not store_exists(settings):
         raise UsageError(
@@ -65,7 +90,7 @@ def replay(
     with user_code_prints_to_stderr() as data:
         if every:
             paths = workflow_paths(workflows, settings)
-            loaded = load_modules(paths, root=settings.project).workflows
+            loaded = _chosen(load_modules(paths, root=settings.project).workflows, workflow)
             reports = asyncio.run(_replay_all(settings, loaded, limit, ignore or ()))
         else:
             known = {
@@ -74,12 +99,22 @@ def replay(
             }
             pairs = [(known[state.name], state.id) for state in wanted]
             reports = asyncio.run(_replay(settings, pairs, ignore or ()))
+        secrets = Secrets(settings.redact)
+        reports = [masked_report(report, secrets) for report in reports]
         look = look_of(sys.stderr, ascii_only=settings.ascii)
         typer.echo("\n".join(_told(reports, look)), err=True)
         if as_json:
             value: Any = to_plain(reports if every or len(reports) != 1 else reports[0])
             data.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     raise typer.Exit(0 if all(report.ok for report in reports) else RUN_FAILED)
+
+
+def _chosen(loaded: Mapping[str, Workflow], names: list[str] | None) -> Mapping[str, Workflow]:
+    """Return the workflows of these names, or all. Raises ``UsageError`` for one that is not there."""
+    missing = [name for name in names or () if name not in loaded]
+    if missing:
+        raise UsageError(f"no workflow {missing[0]!r} here; there is: {', '.join(sorted(loaded)) or 'none'}")
+    return {name: loaded[name] for name in names} if names else loaded
 
 
 async def _replay(

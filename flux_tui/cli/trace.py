@@ -15,6 +15,7 @@ from flux_tui.cli.bar import bar
 from flux_tui.cli.completion import complete_run
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import INTERRUPTED, UsageError
+from flux_tui.cli.masking import known_secrets
 from flux_tui.cli.options import Json, settings_with
 from flux_tui.cli.terminal import Look, look_of
 from flux_tui.cli.texts import counted
@@ -90,7 +91,7 @@ def tail(
     settings = settings_with()
     path = settings.trace if file is None else file
     wanted = _wanted(run, kinds or [])
-    secrets = None if reveal else Secrets(settings.redact)
+    secrets = None if reveal else known_secrets(settings)
     look = look_of(sys.stdout, ascii_only=settings.ascii)
 
     def write(events: list[TraceEvent]) -> None:
@@ -145,7 +146,7 @@ def _line(event: TraceEvent, secrets: Secrets | None, look: Look) -> str:
 
 def _json_line(event: TraceEvent, secrets: Secrets | None) -> str:
     value = msgspec.json.decode(encode_event(event))
-    return json.dumps(value if secrets is None else secrets.redact(value), ensure_ascii=False)
+    return json.dumps(value if secrets is None else secrets.told(value), ensure_ascii=False)
 
 
 def stats(file: File = None, *, wants_json: Json = False) -> None:

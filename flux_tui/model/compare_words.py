@@ -113,7 +113,9 @@ def _lines(comparison: Comparison, secrets: Secrets) -> Iterator[str]:
         times = "  ".join(part for part in (delta_text(row), ratio_text(row)) if part)
         same = "the same" if row.same else remark(row, attempts=True)
         shown = " -> ".join(sides) if any(sides) else ""
-        yield "  ".join(part for part in (f"{sign(row, ascii=True)} {row.name}", shown, times, same) if part)
+        yield "  ".join(
+            part for part in (f"{sign(row, ascii=True)} {printable(row.name)}", shown, times, same) if part
+        )
         for difference in row.differences[:MOST_KEYS]:
             yield from _inside(difference, secrets)
         if len(row.differences) > MOST_KEYS:

@@ -5,6 +5,7 @@ become actions of the registry, and those that change something are flows, in a 
 """
 
 from collections.abc import Hashable
+from importlib import import_module
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -96,13 +97,17 @@ class MainScreen(Screen[None]):
         yield from composition.parts(self, self._presenter.now)
 
     def on_mount(self) -> None:
-        """Start the clocks, and the desk, which calls back from here on."""
+        """Start the clocks; the desk calls back from here on. It starts when the first frame is on screen."""
         self.clock = self.set_interval(CLOCK, self._tick, pause=True)
         self.set_interval(AGES, self._age)
         self.set_class(self.desk.trace_only, "-trace-only")
         self.desk.listen(self._hear)
-        self.run_worker(self.desk.start(), group="desk", exit_on_error=False)
         self.show()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.run_worker(self.desk.start(), group="desk", exit_on_error=False)
+        self.call_later(import_module, "flux_tui.flows.registry")  # while nobody waits for it
 
     # News of the desk
 
@@ -254,7 +259,9 @@ class MainScreen(Screen[None]):
     @on(RunList.Marked)
     def _marked(self, message: RunList.Marked) -> None:
         if message.all_listed:
-            self.run_worker(flows.bulk.mark_unread(self), group="flow")
+            from flux_tui.flows.bulk import mark_unread  # noqa: PLC0415 - not before the first frame
+
+            self.run_worker(mark_unread(self), group="flow")
         self.show()
 
     @on(RunList.Chosen, "#runs")

@@ -22,6 +22,9 @@ from flux_tui.widgets.form_field import FormField
 
 Problems = Sequence[tuple[str, str]]
 
+NOTHING = "null"
+"""What is shown of no input; it is selected, so that the first key replaces it."""
+
 
 class TriggerInput(Struct, frozen=True, kw_only=True):
     """The input that was asked for; ``null`` is one too."""
@@ -48,6 +51,7 @@ class TriggerScreen(Dialog[TriggerInput]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,ctrl+enter", "submit", "Run", id="trigger.submit", show=False, priority=True),
+        Binding("enter", "submit_nothing", "Run", id="trigger.enter", show=False, priority=True),
         Binding("ctrl+r", "toggle_raw", "JSON", id="trigger.raw", show=False, priority=True),
         Binding("ctrl+up", "recall(1)", "Earlier input", id="trigger.earlier", show=False, priority=True),
         Binding("ctrl+down", "recall(-1)", "Later input", id="trigger.later", show=False, priority=True),
@@ -100,9 +104,7 @@ class TriggerScreen(Dialog[TriggerInput]):
         """Show the refused input with its problems, or the defaults; start in the first field."""
         if self.form is None:
             self.add_class("-raw")
-            self._json.text = "null" if self.definition.input_schema is None else "{}"
-            if self.definition.input_schema is None:
-                self._tell("This workflow declares no input: any JSON will do, and null for none.")
+            self._json.text = NOTHING if self.definition.input_schema is None else "{}"
         if self._refused is not None:
             self._show_value(self._refused.value)
         self._start = self._snapshot()
@@ -113,6 +115,8 @@ class TriggerScreen(Dialog[TriggerInput]):
         if self.raw:
             self._json.focus()
             self._json.move_cursor(self._json.document.end)
+            if self._json.text == NOTHING:
+                self._json.select_all()
             return
         wrong = (field for field in self._fields.values() if field.has_class("-wrong"))
         first = next(wrong, next(iter(self._fields.values()), None))
@@ -125,7 +129,9 @@ class TriggerScreen(Dialog[TriggerInput]):
             self._fields[name].refuse(message)
         if self.raw:
             others = [f"{where}: {what}" if where else what for where, what in self.problems]
-        self._tell("\n".join(f"✖ {each}" for each in others))
+        free = self.definition.input_schema is None and not others
+        none = "This workflow declares no input: any JSON will do, and null for none. enter runs it."
+        self._tell(none if free else "\n".join(f"✖ {each}" for each in others))
 
     def _tell(self, note: str) -> None:
         self._note.set_class(bool(note), "-shown")
@@ -167,6 +173,16 @@ class TriggerScreen(Dialog[TriggerInput]):
 
     @on(FormField.Submitted)
     def _enter(self) -> None:
+        self.action_submit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let enter run a workflow for which nothing was typed; else it begins a line."""
+        del parameters
+        untouched = self.raw and self._json.has_focus and self._json.text == NOTHING
+        return action != "submit_nothing" or untouched
+
+    def action_submit_nothing(self) -> None:
+        """Close with no input."""
         self.action_submit()
 
     def action_submit(self) -> None:

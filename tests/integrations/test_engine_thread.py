@@ -138,6 +138,23 @@ def test_a_factory_that_fails_is_an_answer(caplog):
     assert "db.internal" in caplog.text
 
 
+def test_a_run_whose_time_is_nearly_up_begins_no_further_step():
+    """It stops between two steps if it can; its answer has the key to go on with."""
+    done = []
+
+    async def first(ctx):
+        await asyncio.sleep(0.6)
+        done.append("first")
+
+    two = create_workflow("two").step("first", first).step("second", lambda ctx: done.append("second"))
+    reception = Reception(lambda: FluxEngine(storage=MemoryStorage()), two)
+    answer = reception.answer(b"{}", seconds=1.0)
+    assert (answer.code, answer.body["status"], done) == (503, "running", ["first"])
+    again = reception.answer(b"{}", key=answer.body["idempotency_key"])
+    assert (again.code, again.body["run_id"], done) == (200, answer.body["run_id"], ["first", "second"])
+    reception.close()
+
+
 def test_a_store_that_fails_is_an_answer(tmp_path):
     """503 with ``Retry-After``: the same request may work later."""
     (tmp_path / "flux.db").write_bytes(b"no database" * 1000)

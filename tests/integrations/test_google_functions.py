@@ -173,6 +173,7 @@ def test_what_a_killed_instance_had_in_hand_another_one_goes_on_with(web, server
         assert web.call(request)[0] == 409
         servers.doomed.kill()
     (web.folder / "gate").touch()
+    until(lambda: web.call(request)[0] != 409, "the worker has ended too")
     status, answer = web.call(request)
     assert (status, answer["status"]) == (200, "completed")
     assert steps_of(web, answer["run_id"]) == ["fetch", "hold", "hold", "charge"]

@@ -6,7 +6,7 @@ import pytest
 
 from flux_tui import actions, key_help
 from flux_tui.actions import ACTIONS
-from flux_tui.flows import FLOWS
+from flux_tui.flows.registry import FLOWS
 from flux_tui.model.run import DefinitionView, GraphSpec, RunView, StepView
 from flux_tui.needs import Situation
 

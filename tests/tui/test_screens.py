@@ -94,6 +94,26 @@ async def test_the_form_starts_in_its_first_field_and_enter_runs() -> None:
         assert app.answer == TriggerInput(value=expected)
 
 
+async def test_what_is_typed_takes_the_place_of_no_input() -> None:
+    """A workflow that declares no input begins with ``null``, which the first key replaces."""
+    app = DialogApp(lambda: TriggerScreen(FREE))
+    async with app.run_test(size=(100, 40)) as pilot:
+        assert "declares no input" in said(app, "#note")
+        await pilot.press("7", "ctrl+s")
+        assert app.answer == TriggerInput(value=7)
+
+
+async def test_enter_runs_what_needs_no_input() -> None:
+    """As it runs a form; once something is typed, it begins a line."""
+    app = DialogApp(lambda: TriggerScreen(FREE))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("[", "enter", "]")
+        assert app.answer is UNANSWERED
+        app.dialog.query_one("#json", TextArea).text = "null"
+        await pilot.press("enter")
+        assert app.answer == TriggerInput(value=None)
+
+
 async def test_every_control_gives_its_value() -> None:
     """Number, switch, choice and list arrive with their types."""
     app = DialogApp(lambda: TriggerScreen(ORDER))
