@@ -34,7 +34,7 @@ except ModuleNotFoundError as missing:  # pragma: no cover - told apart in a tes
 DEAD_LETTER_SUFFIX = ".dead-letter"
 
 _AHEAD = 1000
-_IDLE = 1.0
+_IDLE = 0.5
 _KEEP_ALIVE = 60.0
 _LARGEST_REQUEST = 256 * 1024 * 1024
 

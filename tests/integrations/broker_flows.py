@@ -81,6 +81,10 @@ class Shop:
         """Return the workflow of the shop."""
         return create_workflow("order").input(Order).step("reserve", self.reserve).commit("ship", self.ship)
 
+    def flow_that_fails(self):
+        """Return a workflow that is held like that of the shop, and fails."""
+        return create_workflow("order").input(Order).step("reserve", self.reserve).step("fail", _refuse)
+
 
 def _refuse(ctx):
     raise FatalError("out of stock")
@@ -91,11 +95,12 @@ waiting_flow = create_workflow("waiting").input(Order).step("ask", lambda ctx: w
 
 
 class FailingStorage(MemoryStorage):
-    """A store in memory that fails while it is ``broken``."""
+    """A store in memory that fails while it is ``broken``; ``asked`` has the keys that were looked for."""
 
     def __init__(self):
         super().__init__()
         self.broken = False
+        self.asked = set()
 
     def _check(self):
         if self.broken:
@@ -110,5 +115,6 @@ class FailingStorage(MemoryStorage):
         return await super().save(write)
 
     async def find_by_key(self, workflow, key):
+        self.asked.add(key)
         self._check()
         return await super().find_by_key(workflow, key)

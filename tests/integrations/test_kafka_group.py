@@ -7,6 +7,7 @@ import signal
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from broker_flows import (
+    Order,
     envelope,
     eventually,
     failing_flow,
@@ -17,7 +18,7 @@ from kafka_mock import OFFSET_COMMIT
 from kafka_topic import QUICK, Topic
 from worker_process import WorkerProcess
 
-from flux_engine import FluxEngine, FluxSilentLogger, MemoryStorage
+from flux_engine import FluxEngine, FluxSilentLogger, MemoryStorage, create_workflow
 from flux_engine.integrations.kafka import KafkaWorker
 
 UNKNOWN_ERROR = -1
@@ -93,6 +94,21 @@ async def test_a_stop_lets_runs_come_to_a_step_boundary(topic, engine, shop):
     async with topic.worker(engine, {topic.name: shop.flow()}) as worker:
         await eventually(lambda: worker.stats.acknowledged == 1)
     assert shop.begun == shop.shipped == {"0": 1, "1": 1}
+
+
+async def test_what_ends_while_the_worker_stops_is_committed(topic, engine, shop):
+    """The last step of a run comes to its end within the grace, and its message is done."""
+    shop.hold(1)
+    await topic.send(order(1))
+    flow = create_workflow("one-step").input(Order).step("reserve", shop.reserve)
+    worker = topic.worker(engine, {topic.name: flow})
+    running = asyncio.create_task(worker.run())
+    await eventually(lambda: shop.begun["1"] == 1)
+    worker.stop()
+    await eventually(lambda: leaving(worker))
+    shop.let_through()
+    await running
+    assert (await topic.committed(), worker.stats.acknowledged) == (1, 1)
 
 
 async def test_a_step_that_outlasts_the_grace_is_interrupted(topic, engine, shop):

@@ -32,6 +32,15 @@ needs_rabbitmq = pytest.mark.skipif(
 )
 
 
+class NoIdentity(str):
+    """An empty id that the client, which gives one to every message that has none, takes for one."""
+
+    __slots__ = ()
+
+    def __bool__(self):
+        return True
+
+
 class Queue:
     """A queue with its dead letters, seen from outside of the worker."""
 
@@ -53,9 +62,10 @@ class Queue:
         """Return a worker for the queue."""
         return RabbitWorker(engine, workflows, url, queue=self.name, **{"backoff": fixed(0.02)} | options)
 
-    async def left(self):
+    async def left(self, name=None):
         """Return how many messages are in the queue; those in hand count once nobody has them."""
-        return (await self._channel.declare_queue(self.name, passive=True)).declaration_result.message_count
+        found = await self._channel.declare_queue(name or self.name, passive=True)
+        return found.declaration_result.message_count
 
     async def dead_letters(self, count):
         """Return so many messages of the dead-letter queue."""
@@ -191,7 +201,7 @@ async def test_the_same_message_id_twice_is_one_run(queue, engine, shop):
 async def test_a_message_without_an_identity_is_given_one_before_it_is_run(queue, engine, shop):
     """So that it finds its run when it is delivered again; equal bodies stay different messages."""
     shop.hold(1)
-    await queue.send(order(1), order(2), order(2))
+    await queue.send(order(1), order(2), order(2), message_id=NoIdentity())
     async with queue.worker(engine, {queue.name: shop.flow()}, grace=0.05) as worker:
         await eventually(lambda: shop.begun["1"] == 1 and worker.stats.acknowledged == 2)
     assert await queue.left() == 1
@@ -230,11 +240,15 @@ async def test_while_the_store_fails_messages_are_kept_and_nothing_new_is_begun(
     storage = FailingStorage()
     async with FluxEngine(storage=storage, logger=FluxSilentLogger()) as engine:
         storage.broken = True
-        for number in range(10):
-            await queue.send(order(number), message_id=f"m-{number}")
-        async with queue.worker(engine, {queue.name: shop.flow()}, prefetch=2) as worker:
-            await eventually(lambda: worker.stats.retried > 3)
-            assert (worker.stats.received, sum(shop.begun.values())) == (2, 0)
+        await queue.send(order(0), message_id="m-0")
+        async with queue.worker(engine, {queue.name: shop.flow()}) as worker:
+            await eventually(lambda: worker.stats.retried > 1)
+            for number in range(1, 10):
+                await queue.send(order(number), message_id=f"m-{number}")
+            await eventually(lambda: worker.stats.received == 10)
+            tried = worker.stats.retried
+            await eventually(lambda: worker.stats.retried > tried + 3)
+            assert storage.asked == {"m-0"}
             storage.broken = False
             await eventually(lambda: worker.stats.acknowledged == 10)
         assert shop.shipped == {str(number): 1 for number in range(10)}
@@ -284,6 +298,24 @@ async def test_a_cut_connection_is_made_again_and_nothing_happens_twice(queue, e
         await eventually(lambda: worker.stats.acknowledged == 2)
     assert shop.begun == shop.shipped == {"1": 1, "2": 1}
     assert await queue.left() == 0
+
+
+@needs_rabbitmq
+async def test_a_message_that_comes_again_is_put_aside_once(queue, engine, shop):
+    """Only the delivery that can be acknowledged writes the dead letter."""
+    shop.hold(1)
+    await queue.send(order(1), message_id="m-1")
+    bound = {queue.name: shop.flow_that_fails()}
+    async with (
+        Cable().laid() as cable,
+        queue.worker(engine, bound, cable.url, on_failure="dead-letter") as worker,
+    ):
+        await eventually(lambda: shop.begun["1"] == 1)
+        cable.cut()
+        await eventually(lambda: worker.stats.received == 2)
+        shop.let_through()
+        await eventually(lambda: worker.stats.dead_lettered == 1)
+    assert (await queue.left(), await queue.left(queue.dead)) == (0, 1)
 
 
 @needs_rabbitmq
