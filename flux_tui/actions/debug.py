@@ -19,6 +19,7 @@ ACTIONS: Final = (
         in_footer=True,
         only_now=True,
         writes=True,
+        command="flux runs resume --next",
     ),
     Action(
         id="go-on",
@@ -32,6 +33,7 @@ ACTIONS: Final = (
         only_now=True,
         first=True,
         writes=True,
+        command="flux runs resume",
     ),
     Action(
         id="breakpoint",
@@ -43,6 +45,7 @@ ACTIONS: Final = (
         needs=needs.all_of(needs.any_runner, needs.a_selected_step),
         in_footer=True,
         writes=True,
+        command="flux run --break",
     ),
     Action(
         id="clear-breakpoints",

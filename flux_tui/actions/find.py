@@ -27,6 +27,7 @@ ACTIONS: Final = (
         group="Find",
         needs=needs.nothing,
         in_footer=True,
+        command="flux runs list --status",
     ),
     Action(
         id="only-workflow",
@@ -36,5 +37,6 @@ ACTIONS: Final = (
         description="Filter the runs by the selected workflow; esc in the list shows all again",
         group="Find",
         needs=needs.a_workflow,
+        command="flux runs list --workflow",
     ),
 )

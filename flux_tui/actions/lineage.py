@@ -25,6 +25,7 @@ ACTIONS: Final = (
         description="Run the plain steps again, writing nothing, and show what the code now does otherwise",
         group="Runs",
         needs=needs.all_of(needs.a_runner, run_needs.a_run_to_replay),
+        command="flux replay",
     ),
     Action(
         id="go-origin",

@@ -25,5 +25,6 @@ ACTIONS: Final = (
         group="Look",
         needs=needs.a_graph,
         in_footer=True,
+        command="flux graph",
     ),
 )

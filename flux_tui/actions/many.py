@@ -15,6 +15,7 @@ ACTIONS: Final = (
         group="Runs",
         needs=needs.a_runner,
         writes=True,
+        command="flux runs recover",
     ),
     Action(
         id="delete",

@@ -25,6 +25,7 @@ ACTIONS: Final = (
         group="Program",
         needs=needs.nothing,
         in_footer=True,
+        command="flux config keys",
     ),
     Action(
         id="palette",
@@ -45,6 +46,7 @@ ACTIONS: Final = (
         description="Show the keys that two would have because of the keymap in the settings",
         group="Program",
         needs=needs.nothing,
+        command="flux config keys",
     ),
     Action(
         id="theme",
@@ -54,6 +56,7 @@ ACTIONS: Final = (
         description="Try the themes; the chosen one stays for later sessions",
         group="Program",
         needs=needs.nothing,
+        command="flux dev --theme",
     ),
     Action(
         id="quit",

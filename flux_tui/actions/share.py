@@ -24,6 +24,7 @@ ACTIONS: Final = (
         description="Copy the whole data, log, events, error or source that is shown; in the lists, the run",
         group="Share",
         needs=needs.something_to_copy,
+        command="flux runs show --json",
     ),
     Action(
         id="copy-test",
@@ -33,6 +34,7 @@ ACTIONS: Final = (
         description="Copy a test that runs the selected step on its recorded data",
         group="Share",
         needs=needs.all_of(needs.a_tried_step, needs.a_definition),
+        command="flux runs test",
     ),
     Action(
         id="export",

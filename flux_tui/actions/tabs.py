@@ -14,6 +14,7 @@ ACTIONS: Final = (
         description="Show the error of the selected step",
         group="Tabs",
         needs=needs.nothing,
+        command="flux runs show",
     ),
     Action(
         id="tab-data",
@@ -23,6 +24,7 @@ ACTIONS: Final = (
         description="Show the data before and after the selected step",
         group="Tabs",
         needs=needs.nothing,
+        command="flux runs show --step",
     ),
     Action(
         id="tab-timeline",
@@ -32,6 +34,7 @@ ACTIONS: Final = (
         description="Show when each step did what: attempts, back-offs, waits",
         group="Tabs",
         needs=needs.nothing,
+        command="flux runs show",
     ),
     Action(
         id="tab-logs",
@@ -41,6 +44,7 @@ ACTIONS: Final = (
         description="Show what the selected step printed and logged",
         group="Tabs",
         needs=needs.nothing,
+        command="flux trace tail --type",
     ),
     Action(
         id="tab-events",
@@ -50,6 +54,7 @@ ACTIONS: Final = (
         description="Show the trace events of the run",
         group="Tabs",
         needs=needs.nothing,
+        command="flux trace tail --run",
     ),
     Action(
         id="tab-source",
@@ -59,6 +64,7 @@ ACTIONS: Final = (
         description="Show the code of the selected step",
         group="Tabs",
         needs=needs.nothing,
+        command="flux describe",
     ),
     Action(
         id="next-tab",

@@ -3,8 +3,9 @@
 Only the module of the command that was asked for is imported; all of them for the general help.
 """
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Final
@@ -25,6 +26,7 @@ _MODULES: Final = {
     "import": "flux_tui.cli.importing",
     "prune": "flux_tui.cli.prune",
     "config": "flux_tui.cli.config",
+    "doctor": "flux_tui.cli.doctor",
 }
 
 
@@ -32,11 +34,20 @@ def run_flux() -> None:
     """Run the command that the arguments of this process ask for."""
     app = _empty_app()
     app.callback(no_args_is_help=True)(_flux)
-    asked_for = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    asked_for = next((word for word in _words(sys.argv, os.environ) if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in _MODULES else _MODULES:
         import_module(_MODULES[name]).add_to(app)
     with _errors_told():
         app(prog_name="flux")
+
+
+def _words(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """Return the words behind ``flux``; while the shell completes a line, those before the cursor."""
+    if "_FLUX_COMPLETE" not in environ:
+        return list(arguments[1:])
+    line = environ.get("COMP_WORDS") or environ.get("_TYPER_COMPLETE_ARGS") or ""
+    words = line.split()
+    return words[1:] if line[-1:].isspace() or environ.get("COMP_WORDS") else words[1:-1]
 
 
 def run_dashboard_command() -> None:

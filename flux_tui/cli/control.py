@@ -11,6 +11,7 @@ import typer
 from flux_engine import FluxEngine, FluxResult
 from flux_engine.errors import FluxError
 from flux_engine.execution import WorkflowState
+from flux_tui.cli.completion import complete_run, complete_step
 from flux_tui.cli.definitions import workflow_named
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.execution import finding_again, foreground
@@ -69,7 +70,10 @@ def signal(
 
 def fork(
     run: RunId,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="Where the new run begins.")],
+    step: Annotated[
+        str,
+        typer.Argument(metavar="STEP", help="Where the new run begins.", autocompletion=complete_step),
+    ],
     *,
     data: Annotated[
         str | None,
@@ -112,7 +116,10 @@ def pause(run: RunId, *, db: Db = None, trace: Trace = None, as_json: Json = Fal
 
 
 def delete(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.", autocompletion=complete_run),
+    ],
     *,
     yes: Yes = False,
     db: Db = None,

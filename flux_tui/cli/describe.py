@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from flux_tui.cli.completion import complete_target
 from flux_tui.cli.definitions import target_at
+from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.options import Json, settings_with
 from flux_tui.cli.terminal import look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import workflow_lines
@@ -14,12 +16,19 @@ from flux_tui.cli.texts import workflow_lines
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    app.command("describe")(describe)
+    app.command(
+        "describe", epilog=epilog("flux describe shop.py:order_flow", "flux describe shop.py --json")
+    )(describe)
 
 
 def describe(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="FILE.py:VAR, or FILE.py if it has one workflow.")
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="FILE.py:VAR, or FILE.py if it has one workflow.",
+            autocompletion=complete_target,
+        ),
     ],
     *,
     as_json: Json = False,

@@ -10,6 +10,7 @@ import typer
 
 from flux_engine.trace.events import decode_event
 from flux_tui.cli.definitions import workflow_paths
+from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, settings_with
 from flux_tui.cli.serve import HOST, serve_dashboard
@@ -21,7 +22,16 @@ LONGEST_LINE = 64 * 1024 * 1024
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    app.command("dev")(dev)
+    app.command(
+        "dev",
+        epilog=epilog(
+            "flux dev",
+            "flux dev examples --read-only",
+            "flux dev --trace trace.ndjson",
+            "ssh host tail -f trace.ndjson | flux-tui --trace -",
+            "flux dev --port 4280",
+        ),
+    )(dev)
 
 
 def dev(

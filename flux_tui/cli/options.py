@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flux_engine.secrets import registered
+from flux_tui.cli.completion import complete_run, complete_target
 from flux_tui.settings import Settings, load_settings
 
 Db = Annotated[Path | None, typer.Option("--db", metavar="FILE", help="The store. Default: .flux/flux.db")]
@@ -20,7 +21,13 @@ Retries = Annotated[
     typer.Option("--retries", min=0, metavar="N", help="Retries of the steps that do not say so themselves."),
 ]
 Target = Annotated[
-    str | None, typer.Option("--target", metavar="FILE:VAR", help="Where the workflow is defined.")
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="FILE:VAR",
+        help="Where the workflow is defined.",
+        autocompletion=complete_target,
+    ),
 ]
 Workflows = Annotated[
     list[Path] | None,
@@ -32,7 +39,10 @@ KeepCommits = Annotated[
 AllowChanged = Annotated[
     bool, typer.Option("--allow-changed", help="Go on though earlier steps of the workflow have changed.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or its beginning.")]
+RunId = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="The id of a run, or its beginning.", autocompletion=complete_run),
+]
 
 
 def settings_with(**flags: Any) -> Settings:

@@ -9,6 +9,7 @@ import typer
 from flux_engine import FluxEngine, FluxResult, RetryPlan
 from flux_engine.execution import WorkflowState
 from flux_tui.cli.breaks import Break, Next, pause_before
+from flux_tui.cli.completion import complete_step
 from flux_tui.cli.definitions import workflow_named
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.execution import finding_again, foreground
@@ -33,7 +34,10 @@ from flux_tui.runner.edited import edited_values
 
 def retry(
     run: RunId,
-    step: Annotated[str | None, typer.Argument(help="Where to start. Default: the failed step.")] = None,
+    step: Annotated[
+        str | None,
+        typer.Argument(help="Where to start. Default: the failed step.", autocompletion=complete_step),
+    ] = None,
     *,
     only: Annotated[bool, typer.Option("--only", help="Run this step alone, not those after it.")] = False,
     data: Annotated[

@@ -6,7 +6,9 @@ import typer
 
 from flux_engine import FluxEngine, FluxResult
 from flux_tui.cli.breaks import Break, pause_before
+from flux_tui.cli.completion import complete_target
 from flux_tui.cli.definitions import target_at
+from flux_tui.cli.epilogs import RUNS, epilog
 from flux_tui.cli.execution import finding_again, foreground
 from flux_tui.cli.json_input import read_json
 from flux_tui.cli.options import Db, Json, Retries, Trace, settings_with
@@ -15,12 +17,25 @@ from flux_tui.runner.collect import Workflow
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    app.command("run")(run)
+    app.command(
+        "run",
+        epilog=epilog(
+            """flux run shop.py:order_flow --input '{"order_id": "1"}'""",
+            "flux run shop.py --input @order.json --json",
+            "flux run shop.py:order_flow --break charge",
+            codes=RUNS,
+        ),
+    )(run)
 
 
 def run(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="FILE.py:VAR, or FILE.py if it has one workflow.")
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="FILE.py:VAR, or FILE.py if it has one workflow.",
+            autocompletion=complete_target,
+        ),
     ],
     *,
     input_json: Annotated[
@@ -37,8 +52,8 @@ def run(
     """Run a workflow and show its progress.
 
     The data of the finished run goes to standard output as JSON, everything else to standard error, what
-    the handlers print included. Exit code 0: completed, suspended until a signal comes, or paused at a
-    --break, 1: failed, 2: nothing was run, 130: Ctrl-C.
+    the handlers print included. A run that is suspended until a signal comes, or paused at a --break, counts
+    as done.
     """
     settings = settings_with(db=db, trace=trace, default_retries=retries)
     given = None if input_json is None else read_json("--input", input_json)

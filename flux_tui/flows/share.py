@@ -1,16 +1,13 @@
 """The flows that take something out: copying, exporting a run, a step as a test."""
 
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui import at_hand, clipboard
 from flux_tui.flows.asking import Flow
-from flux_tui.model import parse
 from flux_tui.model.export import places
-from flux_tui.model.step_test import Origin, step_test
+from flux_tui.model.step_test import Origin, signals_of, step_test
 from flux_tui.private_file import write_new
 from flux_tui.runner.discovery import module_name
 from flux_tui.screens.confirm import ConfirmScreen
@@ -40,16 +37,9 @@ async def copy_test(screen: "MainScreen") -> None:
         return
     path = Path(definition.path)
     origin = Origin(module=module_name(path).name, variable=definition.variable, file=path.name)
-    signals = _signals(screen.desk.events_of(view.id), step.name)
+    signals = signals_of(screen.desk.events_of(view.id), step.name)
     text = await asyncio.to_thread(step_test, view, step, origin, signals, screen.desk.secrets)
     await to_clipboard(screen, text, f"Copied a test of {step.name}")
-
-
-def _signals(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
-    """Return the payloads of the signals that came to other steps, by name."""
-    received = (each for each in events if each.type == EventType.SIGNAL_RECEIVED and each.step_name != step)
-    named = ((parse.meta(event).get("signal"), event.input) for event in received)
-    return {name: payload for name, payload in named if isinstance(name, str)}
 
 
 async def to_clipboard(screen: "MainScreen", text: str | None, what: str = "Copied") -> None:

@@ -2,11 +2,13 @@
 
 import pprint
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
+from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.model import parse
 from flux_tui.model.json_text import tagged
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
@@ -57,6 +59,13 @@ def step_test(
     ]
     masked = any(MASK in line for line in body)
     return "\n".join([*_head(run, step, origin, masked=masked), "", *imports, "", "", *body, ""])
+
+
+def signals_of(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
+    """Return the payloads of the signals that came to other steps than this one, by name."""
+    received = (each for each in events if each.type == EventType.SIGNAL_RECEIVED and each.step_name != step)
+    named = ((parse.meta(event).get("signal"), event.input) for event in received)
+    return {name: payload for name, payload in named if isinstance(name, str)}
 
 
 def _head(run: RunView, step: StepView, origin: Origin, *, masked: bool) -> list[str]:

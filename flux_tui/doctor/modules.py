@@ -1,0 +1,75 @@
+"""Whether the workflow modules load. They are imported in a process of their own: they may do anything."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from flux_tui.doctor.check import Check, bad, good, warning
+from flux_tui.runner.messages import ModuleInfo, Problem
+from flux_tui.settings import Settings
+
+AREA: Final = "modules"
+PATIENCE: Final = 30.0
+"""Seconds that all imports together may take."""
+
+
+class _Line(Struct, frozen=True, kw_only=True):
+    loading: str = ""
+    modules: list[ModuleInfo] | None = None
+
+
+def check_modules(settings: Settings, paths: Sequence[Path]) -> Iterator[Check]:
+    """Import the modules below the paths."""
+    lines, ended = _load(settings, paths)
+    loaded = next((line.modules for line in lines if line.modules is not None), None)
+    if loaded is None:
+        last = next((line.loading for line in reversed(lines) if line.loading), "")
+        what = _shown(last, settings) if last else "the workflow modules"
+        yield bad(AREA, f"importing {what} {ended}", "a workflow module must only define things")
+        return
+    if not loaded:
+        yield warning(AREA, "there are none here", "name their folder: workflows = […] in flux.toml")
+    for module in loaded:
+        yield _told(module, settings)
+
+
+def _load(settings: Settings, paths: Sequence[Path]) -> tuple[list[_Line], str]:
+    """Return the lines that were written, and how the process ended."""
+    command = [sys.executable, "-P", "-m", "flux_tui.doctor.loading", str(settings.project), *map(str, paths)]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+        )
+        output, ended = done.stdout, f"ends its process (exit code {done.returncode})"
+    except subprocess.TimeoutExpired as late:
+        output, ended = late.stdout or b"", f"takes longer than {PATIENCE:.0f} s"
+    return [msgspec.json.decode(line, type=_Line) for line in output.splitlines() if line], ended
+
+
+def _told(module: ModuleInfo, settings: Settings) -> Check:
+    path = _shown(module.path, settings)
+    if module.problem is not None:
+        return bad(
+            AREA, f"{path} does not load: {problem_text(module.problem)}", "correct it, then look again"
+        )
+    names = ", ".join(flow.name for flow in module.workflows)
+    if not names:
+        return warning(AREA, f"{path} has no workflow", "bind one to a name at the top level of the module")
+    return good(AREA, f"{path}: {names}")
+
+
+def problem_text(problem: Problem) -> str:
+    """Return the first line of what is wrong with a module, and the line where."""
+    line = f" (line {problem.line})" if problem.line else ""
+    return f"{problem.kind}: {next(iter(problem.message.splitlines()), '')}{line}"
+
+
+def _shown(path: str, settings: Settings) -> str:
+    return (
+        str(Path(path).relative_to(settings.project)) if Path(path).is_relative_to(settings.project) else path
+    )
