@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from textual.content import Content
 
-from flux_tui import looks
+from flux_tui import actions, looks
 from flux_tui.model.breakpoints import breakpoints_text, changed_text
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.timeline_view import TimelineView
@@ -128,8 +128,16 @@ class Presenter:
         stops = breakpoints_text(graph.breakpoints, definition, plain=plain)
         changed = changed_text(graph.run, definition)
         self.screen.graph_pane.show_subtitle(
-            "  ".join(filter(None, (changed, stops, graph.shown_mode.value)))
+            "  ".join(filter(None, (self._unseen_error(), changed, stops, graph.shown_mode.value)))
         )
+
+    def _unseen_error(self) -> str:
+        """Return how to see the error of the run where a small terminal has no room for the details."""
+        view, keymap = self.screen.run_view, self.screen.desk.settings.keymap
+        if view is None or view.failed_step is None or self.screen.details.display:
+            return ""
+        keys = actions.keys_of(actions.find("tab-error"), keymap)
+        return f"{actions.key_text(keys[0])} shows the error" if keys else ""
 
     def _show_graph_title(self) -> None:
         screen, desk, moment = self.screen, self.screen.desk, self.screen.past.moment

@@ -26,10 +26,10 @@ LETTER = described("letter", "write")
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[FakeDesk, Pilot[int], MainScreen]]:
+async def opened(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[FakeDesk, Pilot[int], MainScreen]]:
     """Open the dashboard on a completed letter and, newer, a parcel that failed."""
     desk = FakeDesk()
-    async with FluxApp(desk).run_test(size=(120, 36)) as pilot:
+    async with FluxApp(desk).run_test(size=size) as pilot:
         desk.load(module("parcel.py", PARCEL), module("post.py", LETTER))
         letter, parcel = started("letter-1", LETTER, ago=20), started("parcel-1", PARCEL)
         desk.trace(letter, *step_events(letter, ["write"]), completed(letter))
@@ -129,6 +129,18 @@ async def test_a_request_that_takes_its_time_is_told(monkeypatch: pytest.MonkeyP
         await pilot.press("R")
         await until(lambda: [toast.title for toast in pilot.app._notifications] == ["parcel"], "the message")
         go_on.set()
+
+
+async def test_a_terminal_without_room_for_the_error_says_how_to_see_it() -> None:
+    """The graph names the key while the details are hidden; where they are shown, there is no need to."""
+    async with opened((60, 16)) as (_, pilot, screen):
+        screen.go_to_run("parcel-1")
+        await pilot.pause()
+        assert "E shows the error" in str(screen.graph_pane.border_subtitle)
+    async with opened() as (_, pilot, screen):
+        screen.go_to_run("parcel-1")
+        await pilot.pause()
+        assert "E shows" not in str(screen.graph_pane.border_subtitle)
 
 
 async def test_running_again_what_was_never_run_asks_for_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
