@@ -211,7 +211,8 @@ class CompareScreen(Screen[None]):
         if self.rows.selected is None:
             return "Reading…" if self.comparison is None else "Nothing to show."
         if self.rows.selected.kind == RUN and self.comparison is not None and self.comparison.different:
-            return "Both ended the same way. The rows marked ~ differ: go there to see in what."
+            alike = "Both ended the same way. " if self.rows.selected.same else ""
+            return f"{alike}The rows that are marked differ: go there to see in what."
         return "The same in both: data, output and errors do not differ."
 
     @on(LineList.Highlighted, "#compare-rows")

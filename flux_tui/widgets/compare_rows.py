@@ -17,7 +17,7 @@ from flux_tui.widgets import tones
 from flux_tui.widgets.line_list import GUTTER, LineList
 
 SIGN_TONES: Final = {"~": tones.CARE, "+": tones.GOOD, "-": tones.BAD}
-SIDE, DELTA, RATIO, TRIES = 11, 10, 7, 6
+SIDE, DELTA, RATIO, TRIES = 12, 10, 7, 6
 LEAST_REMARK: Final = 16
 SLOWER: Final = 1.25
 """How many times as long a step must take to stand out."""
@@ -128,7 +128,7 @@ class CompareRows(LineList):
         tone = status_tone(status)
         words = printable(status) if took is None else duration_text(took)
         text = f"{status_glyph(status, ascii=self.plain)} {words}"
-        return fit(text, cells), tones.MUTED if tone == "muted" else f"$text-{tone}"
+        return fit(text, cells - 1) + " ", tones.MUTED if tone == "muted" else f"$text-{tone}"
 
     def _empty_text(self) -> str:
         if self.comparison is None:
