@@ -19,7 +19,7 @@ from flux_engine.integrations.workers import MessageWorker, WorkerOptions
 try:
     import aio_pika
     from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection
-    from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
+    from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         "flux_engine.integrations.rabbitmq needs aio-pika: pip install 'flux-tui[rabbitmq]'",
@@ -108,7 +108,7 @@ class RabbitWorker(MessageWorker):
         self._deliveries.begin(message, functools.partial(self._settle, incoming))
 
     async def _settle(self, incoming: AbstractIncomingMessage, decision: Decision) -> bool:
-        if incoming.channel.is_closed:  # the broker has taken the message back, and delivers it again
+        if _is_lost(incoming):
             return False
         if decision.verdict is Verdict.DEAD_LETTER:
             await self._put_aside(incoming, decision.headers())
@@ -133,6 +133,14 @@ class RabbitWorker(MessageWorker):
     async def _publish(self, message: aio_pika.Message, queue: str) -> None:
         """Return when the broker has taken the message into the queue; raise when it has not."""
         await self._publishing.default_exchange.publish(message, routing_key=queue, mandatory=True)
+
+
+def _is_lost(incoming: AbstractIncomingMessage) -> bool:
+    """Say whether the channel of a message is closed: the broker delivers the message again, on another."""
+    try:
+        return incoming.channel.is_closed
+    except ChannelInvalidStateError:
+        return True
 
 
 async def _declare(connection: AbstractRobustConnection, name: str) -> None:

@@ -53,10 +53,13 @@ class Queue:
         """The name of its dead-letter queue."""
         return f"{self.name}.dead-letter"
 
-    async def send(self, *bodies, **properties):
+    async def send(self, *bodies, identity=True, **properties):
         """Send messages, one after the other."""
         for body in bodies:
-            await self._channel.default_exchange.publish(aio_pika.Message(body, **properties), self.name)
+            message = aio_pika.Message(body, **properties)
+            if not identity:
+                message.message_id = NoIdentity()
+            await self._channel.default_exchange.publish(message, self.name)
 
     def worker(self, engine, workflows, url=URL, **options):
         """Return a worker for the queue."""
@@ -201,7 +204,7 @@ async def test_the_same_message_id_twice_is_one_run(queue, engine, shop):
 async def test_a_message_without_an_identity_is_given_one_before_it_is_run(queue, engine, shop):
     """So that it finds its run when it is delivered again; equal bodies stay different messages."""
     shop.hold(1)
-    await queue.send(order(1), order(2), order(2), message_id=NoIdentity())
+    await queue.send(order(1), order(2), order(2), identity=False)
     async with queue.worker(engine, {queue.name: shop.flow()}, grace=0.05) as worker:
         await eventually(lambda: shop.begun["1"] == 1 and worker.stats.acknowledged == 2)
     assert await queue.left() == 1
@@ -298,6 +301,23 @@ async def test_a_cut_connection_is_made_again_and_nothing_happens_twice(queue, e
         await eventually(lambda: worker.stats.acknowledged == 2)
     assert shop.begun == shop.shipped == {"1": 1, "2": 1}
     assert await queue.left() == 0
+
+
+@needs_rabbitmq
+async def test_a_channel_that_the_broker_closes_is_opened_again(queue, engine, shop):
+    """As it does when a message is not acknowledged for too long: it comes again, and waits for its run."""
+    shop.hold(1)
+    await queue.send(order(1), message_id="m-1")
+    async with queue.worker(engine, {queue.name: shop.flow()}) as worker:
+        await eventually(lambda: shop.begun["1"] == 1)
+        (delivery,) = worker._deliveries._in_hand
+        await delivery.message.raw.channel.basic_ack(99_999)  # there is none: the broker is offended
+        await eventually(lambda: worker.stats.received == 2)
+        shop.let_through()
+        await eventually(lambda: worker.stats.acknowledged == 1)
+        await eventually(lambda: not worker._deliveries._in_hand)
+    assert shop.begun == shop.shipped == {"1": 1}
+    assert (worker.stats.retried, await queue.left()) == (0, 0)
 
 
 @needs_rabbitmq
