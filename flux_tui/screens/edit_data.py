@@ -14,6 +14,8 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from flux_tui.model.json_text import JsonProblem, read_json, tagged, write_json
+from flux_tui.model.masked_json import unmasked
+from flux_tui.model.pruned import editable
 from flux_tui.model.secrets import MASK, Secrets
 from flux_tui.model.text import printable
 from flux_tui.screens.dialog import Dialog, Keys
@@ -29,12 +31,11 @@ class Edit(Struct, frozen=True, kw_only=True):
 
 def edit_of(text: str, before: Mapping[str, Any], secrets: Secrets | None = None) -> Edit:
     """Compare an edited text with the data before; masks that were left count as what they hide."""
-    value = read_json(text)
+    value = unmasked(text, before, secrets or Secrets())
     if isinstance(value, JsonProblem):
         return Edit(problem=value)
     if not isinstance(value, dict):
         return Edit(problem=JsonProblem(line=1, column=1, message="the data must be an object: {…}"))
-    value = (secrets or Secrets()).restore(value, before)
     changed = {
         key: item
         for key, item in value.items()
@@ -46,7 +47,8 @@ def edit_of(text: str, before: Mapping[str, Any], secrets: Secrets | None = None
 class EditDataScreen(Dialog[dict[str, Any]]):
     """Edits the data that a step would find; dismisses with the top-level keys to merge, or ``None``.
 
-    Values that JSON has not are shown, and come back, in the tagged form of the codec. Secrets are masked
+    Values that JSON has not are shown, and come back, in the tagged form of the codec. What is too large
+    to be edited as text is left out, and stays as it is. Secrets are masked
     until ``ctrl+r``; a mask that is left as it is keeps the secret.
     """
 
@@ -76,7 +78,8 @@ class EditDataScreen(Dialog[dict[str, Any]]):
 
     def __init__(self, title: str, data: Mapping[str, Any], secrets: Secrets | None = None) -> None:
         super().__init__(title)
-        self.data: Mapping[str, Any] = tagged(data)
+        self.data: Mapping[str, Any] = tagged(editable(data))
+        self._left_out = len(data) - len(self.data)
         self._secrets = secrets or Secrets()
         self._initial = write_json(self._secrets.redact(self.data))
 
@@ -112,6 +115,8 @@ class EditDataScreen(Dialog[dict[str, Any]]):
         self._state.set_class(edit.problem is not None, "problem")
         self._state.set_class(edit.problem is None, "muted")
         hidden = "  ctrl+r shows the secrets" if MASK in self._text.text else ""
+        if self._left_out:
+            hidden += f"  {self._left_out:,} too large to edit here stay as they are"
         self._state.update(
             f"✖ {edit.problem.text}" if edit.problem is not None else f"{printable(_summary(edit))}{hidden}"
         )
