@@ -10,17 +10,19 @@ import confluent_kafka
 NO_ERROR = 0
 PRODUCE = 0
 OFFSET_COMMIT = 8
+HEARTBEAT = 12
 MESSAGE_TOO_LARGE = 10
-NOT_COORDINATOR = 16
+GROUP_AUTHORIZATION_FAILED = 30
 
 
 class MockCluster:
     """Brokers, and what can be done to them."""
 
-    def __init__(self, library, client, cluster):
+    def __init__(self, library, client, cluster, brokers):
         self._library = library
         self._client = client
         self._cluster = cluster
+        self._brokers = brokers
         bootstraps = library.rd_kafka_mock_cluster_bootstraps
         bootstraps.restype = ctypes.c_char_p
         self.bootstrap_servers: str = bootstraps(cluster).decode()
@@ -38,6 +40,16 @@ class MockCluster:
         push = self._library.rd_kafka_mock_push_request_errors_array
         push(self._cluster, ctypes.c_int16(request), count, codes)
 
+    def go_down(self) -> None:
+        """Have every broker drop its connections and take no new ones."""
+        for broker in range(1, self._brokers + 1):
+            self._library.rd_kafka_mock_broker_set_down(self._cluster, ctypes.c_int32(broker))
+
+    def come_up(self) -> None:
+        """Have every broker answer again."""
+        for broker in range(1, self._brokers + 1):
+            self._library.rd_kafka_mock_broker_set_up(self._cluster, ctypes.c_int32(broker))
+
 
 @contextlib.contextmanager
 def mock_cluster(brokers: int = 3) -> Iterator[MockCluster]:
@@ -53,7 +65,7 @@ def mock_cluster(brokers: int = 3) -> Iterator[MockCluster]:
     cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(client, brokers))
     library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, ctypes.c_int32(100))
     try:
-        yield MockCluster(library, client, cluster)
+        yield MockCluster(library, client, cluster, brokers)
     finally:
         library.rd_kafka_mock_cluster_destroy(cluster)
         library.rd_kafka_destroy(client)

@@ -5,7 +5,8 @@ import contextlib
 import signal
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError
 from broker_flows import (
     Order,
     envelope,
@@ -14,7 +15,7 @@ from broker_flows import (
     leaving,
     order,
 )
-from kafka_mock import OFFSET_COMMIT
+from kafka_mock import GROUP_AUTHORIZATION_FAILED, HEARTBEAT, OFFSET_COMMIT, mock_cluster
 from kafka_topic import QUICK, Topic
 from worker_process import WorkerProcess
 
@@ -179,6 +180,40 @@ async def test_a_worker_ends_well_when_it_is_told_to(topic, tmp_path):
         code, told = await ending
     assert (code, "acknowledged=0" in told) == (0, True)
     assert process.log == ["first", "second begun", "second done"]
+
+
+async def test_a_cluster_that_goes_down_is_waited_for(engine, shop):
+    """Runs in hand go on; when the brokers are back, everything is committed and nothing was run twice."""
+    shop.hold(1)
+    with mock_cluster(brokers=1) as cluster:
+        async with AIOKafkaProducer(bootstrap_servers=cluster.bootstrap_servers) as producer:
+            topic = Topic(cluster, producer).create()
+            await topic.send(order(0), order(1))
+            async with topic.worker(engine, {topic.name: shop.flow()}) as worker:
+                await eventually(lambda: shop.begun["1"] == 1)
+                cluster.go_down()
+                shop.let_through()
+                await eventually(lambda: worker.stats.acknowledged == 2)
+                cluster.come_up()
+                await topic.send(order(2))
+                await eventually(lambda: len(shop.shipped) == 3)
+            assert await topic.committed() == 3
+    assert shop.begun == shop.shipped == {"0": 1, "1": 1, "2": 1}
+
+
+async def test_an_error_that_trying_again_does_not_heal_ends_the_worker(cluster, topic, engine, shop):
+    """It is raised when the runs in hand have come to a step boundary."""
+    shop.hold(1)
+    await topic.send(order(1))
+    worker = topic.worker(engine, {topic.name: shop.flow()})
+    running = asyncio.create_task(worker.run())
+    await eventually(lambda: shop.begun["1"] == 1)
+    cluster.refuse(HEARTBEAT, GROUP_AUTHORIZATION_FAILED)
+    await eventually(lambda: leaving(worker))
+    shop.let_through()
+    with pytest.raises(GroupAuthorizationFailedError):
+        await running
+    assert (shop.reserved["1"], shop.shipped["1"]) == (1, 0)
 
 
 async def test_a_broker_that_is_not_there_is_told_at_the_start(engine):
