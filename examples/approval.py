@@ -45,7 +45,7 @@ async def notify(ctx):
 
 
 def ask(ctx):
-    """Wait for the decision."""
+    """Wait for the decision: {"approved": true} or false, and who made it as "by"."""
     ctx.data.asked = ctx.input.manager
     return wait("approval", timeout=THREE_DAYS)
 

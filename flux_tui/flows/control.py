@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def signal(screen: "MainScreen") -> None:
     """Ask for the signal that the selected run waits for, and send it."""
     view = screen.run_view
-    choices = () if view is None else choices_of(view.waits)
+    choices = () if view is None else choices_of(view.waits, view.graph)
     if view is None or not choices:
         return
     dialog = SignalScreen(

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from flux_engine.context import idempotency_key
 from flux_engine.waiting import VERDICTS
 from flux_tui.model.json_text import JsonProblem, read_json, write_json
-from flux_tui.model.run import StepView
+from flux_tui.model.run import GraphSpec, StepView
 from flux_tui.model.text import printable
 from flux_tui.model.waits import clock_text, until_text
 from flux_tui.screens.dialog import Dialog
@@ -36,7 +36,7 @@ class SignalInput(Struct, frozen=True, kw_only=True):
 class SignalChoice(Struct, frozen=True, kw_only=True):
     """A signal that can be sent. ``verdict`` is its payload when that is given: for a commit in doubt.
 
-    ``since`` is when that commit was begun, in milliseconds.
+    ``since`` is when that commit was begun, in milliseconds. ``about`` is what its step says of itself.
     """
 
     step: str
@@ -44,10 +44,12 @@ class SignalChoice(Struct, frozen=True, kw_only=True):
     until: float | None = None
     verdict: str | None = None
     since: float | None = None
+    about: str = ""
 
 
-def choices_of(steps: Sequence[StepView]) -> tuple[SignalChoice, ...]:
+def choices_of(steps: Sequence[StepView], graph: GraphSpec | None = None) -> tuple[SignalChoice, ...]:
     """Return what can be sent to these steps; a commit in doubt has one choice for each verdict."""
+    said = {node.name: node.description for node in graph.nodes} if graph is not None else {}
     found: list[SignalChoice] = []
     for step in steps:
         wait = step.waits_for
@@ -61,6 +63,7 @@ def choices_of(steps: Sequence[StepView]) -> tuple[SignalChoice, ...]:
                 until=wait.until,
                 verdict=verdict,
                 since=None if verdict is None else step.started_at,
+                about=said.get(step.name, ""),
             )
             for verdict in verdicts
         ]
@@ -227,6 +230,11 @@ def _described(choice: SignalChoice) -> Content:
     name = (printable(choice.name), "bold")
     if choice.verdict is not None:
         about = (f"  {_MEANING[choice.verdict]}", tones.CARE)
-        return Content.assemble((f"{choice.verdict:<5}", "bold"), about, (f"  {printable(choice.step)}", tones.MUTED))
+        return Content.assemble(
+            (f"{choice.verdict:<5}", "bold"), about, (f"  {printable(choice.step)}", tones.MUTED)
+        )
     until = "" if choice.until is None else f" until {until_text(choice.until)}"
-    return Content.assemble(name, (f"  step {printable(choice.step)} waits for it{until}", tones.MUTED))
+    about = f"\n{printable(choice.about)}" if choice.about else ""
+    return Content.assemble(
+        name, (f"  step {printable(choice.step)} waits for it{until}{about}", tones.MUTED)
+    )

@@ -8,6 +8,7 @@ from flux_tui.model import fold
 from flux_tui.model.captions import face, remark, shown_status
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
 from flux_tui.model.waits import left_forms, next_change, paused_before, wake_forms
+from flux_tui.screens.signal import choices_of
 
 NOW = 1_700_000_000_000.0
 MINUTE = 60_000.0
@@ -71,6 +72,15 @@ def test_a_box_says_what_a_step_waits_for_and_until_when(step, cells, caption, n
     """On one line where there is room, else the rest in the lower edge."""
     said = face(step, NodeSpec(name="s"), cells, NOW)
     assert (said.caption, said.note) == (caption, note)
+
+
+def test_a_signal_is_asked_for_with_what_its_step_says_of_itself():
+    """Which payload is expected stands in the docstring of the step, if anywhere."""
+    graph = GraphSpec(nodes=(NodeSpec(name="s", description='Wait for {"ok": true}.'),))
+    assert [choice.about for choice in choices_of([suspended(signal="go")], graph)] == [
+        'Wait for {"ok": true}.'
+    ]
+    assert [choice.about for choice in choices_of([suspended(signal="go")])] == [""]
 
 
 def test_a_list_says_why_a_step_was_not_taken_back():
