@@ -171,8 +171,9 @@ async def test_a_request_out_of_time_may_be_sent_again(app):
 async def test_a_function_that_is_cancelled_hands_back_its_run(app):
     """As when the host shuts down; nothing stored is lost."""
     waiting = asyncio.ensure_future(post(app, {"workflow": "slow"}, Idempotency_Key="c"))
-    while "hold" not in steps(app, "slow"):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while "hold" not in steps(app, "slow"):
+            await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting

@@ -4,11 +4,11 @@ import base64
 import json
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 from lambda_runtime import Runtime
+from served_function import until
 
 pytest.importorskip("awslambdaric", reason="the runtime client of AWS Lambda is built for Linux only")
 pytest.importorskip("runtime_client", reason="the runtime client was built without its native part")
@@ -265,9 +265,7 @@ def test_a_function_that_is_killed_loses_nothing(tmp_path):
     try:
         function = SimpleNamespace(folder=tmp_path)
         runtime.events.put(("cut", b'{"workflow": "slow"}', 99_999_999_999_999))
-        while [mark[0] for mark in marks(function, "slow")] != ["fetch", "hold"]:
-            assert runtime.process.poll() is None
-            time.sleep(0.01)
+        until(lambda: [m[0] for m in marks(function, "slow")] == ["fetch", "hold"], "the step holds")
         runtime.stop()
         (tmp_path / "gate").touch()
         runtime.start(tmp_path)

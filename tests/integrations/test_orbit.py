@@ -199,6 +199,7 @@ async def test_an_interrupted_run_is_recovered():
     core = make_core()
     orbit = OrbitFlux(storage=storage, workflows=[flow])
     engine = await orbit.install(core)
-    while (await engine.get("held")).status != "completed":
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while (await engine.get("held")).status != "completed":
+            await asyncio.sleep(0)
     await orbit.close()
