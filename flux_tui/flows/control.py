@@ -26,6 +26,7 @@ async def signal(screen: "MainScreen") -> None:
         screen.selection.step,
         run=view.id,
         recent=lambda name: screen.desk.payloads(view.workflow, name),
+        secrets=screen.desk.secrets,
     )
     sent = await screen.app.push_screen_wait(dialog)
     if sent is None:

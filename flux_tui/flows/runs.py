@@ -28,7 +28,8 @@ async def run(screen: "MainScreen") -> None:
     asked: TriggerInput | None = None
     problems: Sequence[tuple[str, str]] = ()
     while True:
-        asked = await screen.app.push_screen_wait(TriggerScreen(definition, history, problems, asked))
+        dialog = TriggerScreen(definition, history, problems, asked, screen.desk.secrets)
+        asked = await screen.app.push_screen_wait(dialog)
         if asked is None:
             return
         try:

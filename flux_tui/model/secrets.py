@@ -44,10 +44,16 @@ class Secrets:
     """Decides by name. ``more`` are further words, each matched as a whole part of a key."""
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        words = SECRET_WORDS | {_normal(word) for word in more}
+        self._more = frozenset(more)
+        words = SECRET_WORDS | {_normal(word) for word in self._more}
         parts = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
         self._pattern = re.compile(rf"(?:^|_)(?:{parts})s?(?:$|_)")
         self._word = re.compile(parts.replace("_", "[_-]?"))
+
+    def and_also(self, names: Iterable[str]) -> "Secrets":
+        """Return what takes these names for secret keys too."""
+        more = self._more | set(names)
+        return self if more == self._more else Secrets(more)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._pattern.search(_normal(key[:KEY_CHARACTERS])) is not None

@@ -16,8 +16,10 @@ from textual.widgets.option_list import Option
 
 from flux_engine.context import idempotency_key
 from flux_engine.waiting import VERDICTS
-from flux_tui.model.json_text import JsonProblem, read_json, write_json
+from flux_tui.model.json_text import JsonProblem
+from flux_tui.model.masked_json import MaskedJson
 from flux_tui.model.run import GraphSpec, StepView
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import printable
 from flux_tui.model.waits import clock_text, until_text
 from flux_tui.screens.dialog import Dialog
@@ -75,7 +77,7 @@ class SignalScreen(Dialog[SignalInput]):
 
     ``selected`` is the step to begin with, ``run`` the id of the run, and ``recent`` gives the payloads that
     a signal was sent with before, the latest first. Values that JSON has not are written in the tagged form
-    of the codec.
+    of the codec, secrets as masks.
     """
 
     DEFAULT_CSS = """
@@ -110,12 +112,14 @@ class SignalScreen(Dialog[SignalInput]):
         *,
         run: str = "",
         recent: Callable[[str], Sequence[Any]] = lambda _: (),
+        secrets: Secrets | None = None,
     ) -> None:
         only_doubt = all(choice.verdict is not None for choice in choices)
         super().__init__(f"{workflow}: was it done?" if only_doubt else f"Signal to {workflow}")
         self.choices = tuple(choices)
         self._run = run
         self._recent = recent
+        self._masked = MaskedJson(secrets or Secrets())
         self._place = -1
         self._at = next((at for at, each in enumerate(self.choices) if each.step == selected), 0)
 
@@ -165,7 +169,7 @@ class SignalScreen(Dialog[SignalInput]):
         self.set_class(verdict is not None, "-verdict")
         self.query_one("#doubt", Static).update(doubt_content(self.choice, self._run))
         self._show_choice_keys()
-        value = None if verdict is not None else read_json(self._json.text)
+        value = None if verdict is not None else self._masked.read(self._json.text)
         wrong = isinstance(value, JsonProblem)
         self._state.set_class(wrong, "problem")
         self._state.set_class(not wrong, "muted")
@@ -190,7 +194,7 @@ class SignalScreen(Dialog[SignalInput]):
         """Show an earlier payload, or a later one."""
         earlier = self._earlier
         self._place = max(0, min(self._place + by, len(earlier) - 1))
-        self._json.text = write_json(earlier[self._place])
+        self._json.text = self._masked.write(earlier[self._place])
 
     def action_choose(self, by: int) -> None:
         """Choose another signal; in the payload, walk through earlier ones."""
@@ -204,7 +208,7 @@ class SignalScreen(Dialog[SignalInput]):
         if self.choice.verdict is not None:
             self.dismiss(SignalInput(name=self.choice.name, payload=self.choice.verdict))
             return
-        value = read_json(self._json.text)
+        value = self._masked.read(self._json.text)
         if isinstance(value, JsonProblem):
             self._json.move_cursor((value.line - 1, value.column - 1))
             self._json.focus()

@@ -14,8 +14,12 @@ from textual.getters import query_one
 from textual.widgets import Static, TextArea
 
 from flux_tui.model.form import fields, misfits, raws_of, read, unfit
-from flux_tui.model.json_text import JsonProblem, read_json, write_json
+from flux_tui.model.json_text import JsonProblem
+from flux_tui.model.masked_json import MaskedJson
+from flux_tui.model.pruned import is_large
 from flux_tui.model.run import DefinitionView
+from flux_tui.model.secret_field import is_secret
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import printable
 from flux_tui.screens.dialog import Dialog
 from flux_tui.widgets.form_field import FormField
@@ -36,7 +40,8 @@ class TriggerScreen(Dialog[TriggerInput]):
     """Asks for the input of a run; dismisses with a ``TriggerInput``, or ``None`` when nothing shall run.
 
     ``history`` has earlier inputs of the workflow, the newest first. ``refused`` is the input that the
-    engine refused for the reasons in ``problems``: it is shown again, to be put right.
+    engine refused for the reasons in ``problems``: it is shown again, to be put right. Secrets are masked
+    until ``ctrl+t``.
     """
 
     DEFAULT_CSS = """
@@ -53,6 +58,7 @@ class TriggerScreen(Dialog[TriggerInput]):
         Binding("ctrl+s,ctrl+enter", "submit", "Run", id="trigger.submit", show=False, priority=True),
         Binding("enter", "submit_nothing", "Run", id="trigger.enter", show=False, priority=True),
         Binding("ctrl+r", "toggle_raw", "JSON", id="trigger.raw", show=False, priority=True),
+        Binding("ctrl+t", "reveal", "Show secrets", id="trigger.reveal", show=False, priority=True),
         Binding("ctrl+up", "recall(1)", "Earlier input", id="trigger.earlier", show=False, priority=True),
         Binding("ctrl+down", "recall(-1)", "Later input", id="trigger.later", show=False, priority=True),
     ]
@@ -67,20 +73,30 @@ class TriggerScreen(Dialog[TriggerInput]):
         history: Sequence[Any] = (),
         problems: Problems = (),
         refused: TriggerInput | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         super().__init__(f"Run {definition.name}")
         self.definition = definition
         self.history = list(history)
         self.problems = problems
         self.form = fields(definition.input_schema)
-        self._fields = {field.name: FormField(field) for field in self.form or ()}
+        known = secrets or Secrets()
+        self._fields = {field.name: FormField(field, known) for field in self.form or ()}
+        hidden = (field.name for field in self.form or () if is_secret(field, known))
+        self._masked = MaskedJson(known.and_also(hidden))
         self._extra: dict[str, Any] = {}
         self._refused = refused
         self._place = -1
         self._draft: Any = None
         self._start: Any = None
-        keys = [("ctrl+s", "run"), *([("ctrl+r", "JSON")] if self.form else [])]
-        self.show_keys((*keys, *([("ctrl+↑", "earlier")] if self.history else []), ("esc", "cancel")))
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        json = [("ctrl+r", "JSON")] if self.form else []
+        earlier = [("ctrl+↑", "earlier")] if self.history else []
+        hides = self._masked.hides if self.raw else any(field.hides for field in self._fields.values())
+        secrets = [("ctrl+t", "hide" if self._masked.revealed else "show secrets")] if hides else []
+        self.show_keys((("ctrl+s", "run"), *json, *earlier, *secrets, ("esc", "cancel")))
 
     @property
     def raw(self) -> bool:
@@ -109,6 +125,7 @@ class TriggerScreen(Dialog[TriggerInput]):
             self._show_value(self._refused.value)
         self._start = self._snapshot()
         self._show_refusal()
+        self._show_keys()
         self._focus_start()
 
     def _focus_start(self) -> None:
@@ -155,7 +172,7 @@ class TriggerScreen(Dialog[TriggerInput]):
         why = "" if form is None else unfit(form, value)
         if form is None or why or self.raw:
             self.add_class("-raw")
-            self._json.text = write_json(value)
+            self._json.text = self._masked.write(value)
             self._tell(f"Shown as JSON: {why}." if why else "")
             return
         self._extra = {key: item for key, item in value.items() if key not in self._fields}
@@ -165,7 +182,7 @@ class TriggerScreen(Dialog[TriggerInput]):
 
     @on(TextArea.Changed, "#json")
     def _check_json(self) -> None:
-        value = read_json(self._json.text)
+        value = self._masked.read(self._json.text)
         wrong = isinstance(value, JsonProblem)
         self._state.set_class(wrong, "problem")
         self._state.set_class(not wrong, "muted")
@@ -188,7 +205,7 @@ class TriggerScreen(Dialog[TriggerInput]):
     def action_submit(self) -> None:
         """Close with the input; go to the first mistake when there is one."""
         if self.raw:
-            value = read_json(self._json.text)
+            value = self._masked.read(self._json.text)
             if isinstance(value, JsonProblem):
                 self._json.move_cursor((value.line - 1, value.column - 1))
                 self._json.focus()
@@ -217,9 +234,9 @@ class TriggerScreen(Dialog[TriggerInput]):
                 return
             value: Any = self._form_value()
             self.add_class("-raw")
-            self._json.text = write_json(value)
+            self._json.text = self._masked.write(value)
         else:
-            value = read_json(self._json.text)
+            value = self._masked.read(self._json.text)
             why = value.text if isinstance(value, JsonProblem) else unfit(self.form, value)
             if why:
                 self._tell(f"Stays JSON: {why}.")
@@ -228,28 +245,49 @@ class TriggerScreen(Dialog[TriggerInput]):
             self._show_value(value)
         self._start = self._snapshot() if clean else self._start
         self._tell("")
+        self._show_keys()
         self._focus_start()
+
+    def action_reveal(self) -> None:
+        """Show the secrets in the input, or mask them again."""
+        value = self._masked.read(self._json.text) if self.raw else None
+        if isinstance(value, JsonProblem):
+            self._json.move_cursor((value.line - 1, value.column - 1))
+            return
+        clean = not self.typed
+        self._masked.revealed = not self._masked.revealed
+        for field in self._fields.values():
+            field.show_secrets(self._masked.revealed)
+        if self.raw:
+            self._json.text = self._masked.write(value)
+        self._start = self._snapshot() if clean else self._start
+        self._show_keys()
 
     def action_recall(self, step: int) -> None:
         """Show an earlier input, or a later one, down to what was typed at first."""
         place = max(-1, min(self._place + step, len(self.history) - 1))
         if place == self._place:
             return
+        if place >= 0 and is_large(self.history[place]):
+            self._tell("The earlier input is too large to be edited here. R runs the workflow with it again.")
+            return
         clean = not self.typed
         if self._place == -1:
-            self._draft = self._snapshot()
+            self._draft = self._snapshot(), self._masked.value
         self._place = place
         if place == -1:
-            self._restore(self._draft)
+            self._restore(*self._draft)
         else:
             self._show_value(self.history[place])
         self._start = self._snapshot() if clean else self._start
         which = "" if place == -1 else f" · earlier input {place + 1} of {len(self.history)}"
         self.show_title(f"Run {self.definition.name}{which}")
+        self._show_keys()
 
-    def _restore(self, draft: Any) -> None:
+    def _restore(self, draft: Any, value: Any) -> None:
         self.set_class(isinstance(draft, str), "-raw")
         if isinstance(draft, str):
+            self._masked.value = value
             self._json.text = draft
             return
         for name, raw in draft.items():

@@ -13,7 +13,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static, Switch, TextArea
 
+from flux_engine.secrets import registered
 from flux_tui.model.form import Field, Kind, Raw, read_field, start
+from flux_tui.model.masked_json import NOWHERE
+from flux_tui.model.secret_field import SecretJson, is_secret
+from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import printable
 from flux_tui.widgets import tones
 
@@ -25,7 +29,10 @@ LONGEST_HINT = 400
 
 
 class FormField(Vertical):
-    """A field. Posts ``Changed`` when what it holds changed, ``Submitted`` on enter in a single line."""
+    """A field. Posts ``Changed`` when what it holds changed, ``Submitted`` on enter in a single line.
+
+    Secrets are masked: as dots in a line, as masks in JSON.
+    """
 
     DEFAULT_CSS = """
     FormField { height: auto; margin-bottom: 1; }
@@ -47,10 +54,12 @@ class FormField(Vertical):
     class Submitted(Message):
         """Enter was pressed in the field."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, secrets: Secrets | None = None) -> None:
         super().__init__()
         self.field = field
         self.raw: Raw = start(field)
+        self._json = SecretJson(field, secrets or Secrets())
+        self._is_secret = is_secret(field, secrets or Secrets())
         self._refusal: str | None = None
         self._touched = False
         self._control = self._make_control()
@@ -77,7 +86,8 @@ class FormField(Vertical):
     @property
     def problem(self) -> str | None:
         """What is wrong with what the field holds."""
-        return read_field(self.field, self.raw)[1]
+        wrong = read_field(self.field, self.raw)[1]
+        return NOWHERE if wrong is None and self._json.has_mask(self.raw) else wrong
 
     def put(self, raw: Raw) -> None:
         """Hold another value."""
@@ -92,10 +102,24 @@ class FormField(Vertical):
             else:
                 control.clear()
         elif isinstance(control, TextArea):
-            control.text = str(raw)
+            control.text = self._json.write(str(raw))
         elif isinstance(control, Input):
+            control.password = self._hides(str(raw)) and not self._json.revealed
             control.value = str(raw)
         self._tell()
+
+    @property
+    def hides(self) -> bool:
+        """Whether there is something in the field that is masked, or would be."""
+        return self._hides(str(self.raw)) if isinstance(self._control, Input) else self._json.hides
+
+    def show_secrets(self, shown: bool) -> None:  # noqa: FBT001
+        """Show what is masked in the field, or mask it again."""
+        self._json.revealed = shown
+        self.put(self.raw)
+
+    def _hides(self, text: str) -> bool:
+        return self._is_secret or registered.mask(text) != text
 
     def refuse(self, message: str) -> None:
         """Show what the engine found wrong, until the field changes."""
@@ -119,9 +143,11 @@ class FormField(Vertical):
                     options, value=chosen, allow_blank=not field.required, compact=True, prompt="choose"
                 )
             case Kind.JSON:
-                return TextArea(str(raw), soft_wrap=True, compact=True, tab_behavior="focus")
+                return TextArea(
+                    self._json.write(str(raw)), soft_wrap=True, compact=True, tab_behavior="focus"
+                )
             case _:
-                return Input(str(raw), compact=True)
+                return Input(str(raw), password=self._hides(str(raw)), compact=True)
 
     @on(Input.Changed)
     @on(TextArea.Changed)
@@ -148,7 +174,7 @@ class FormField(Vertical):
         if isinstance(control, Select):
             return control.value if isinstance(control.value, int) else -1
         if isinstance(control, TextArea):
-            return control.text
+            return self._json.read(control.text)
         value: Any = control.value if isinstance(control, Switch | Input) else ""
         return bool(value) if isinstance(control, Switch) else str(value)
 
