@@ -27,6 +27,7 @@ _MODULES: Final = {
     "prune": "flux_tui.cli.prune",
     "config": "flux_tui.cli.config",
     "doctor": "flux_tui.cli.doctor",
+    "mcp": "flux_tui.cli.mcp",
 }
 
 

@@ -42,15 +42,17 @@ def run_of(settings: Settings, beginning: str) -> WorkflowState:
             f"there is no store at {settings.db}: no run was made here, or it is elsewhere (--db)"
         )
 
-    async def found(engine: FluxEngine) -> WorkflowState:
-        try:
-            return await engine.get(beginning)
-        except RunNotFoundError:
-            pass
-        found = await engine.list(id_prefix=beginning, limit=_PAGE)
-        return await engine.get(_only(beginning, found))
+    return in_store(settings, lambda engine: find_run(engine, beginning))
 
-    return in_store(settings, found)
+
+async def find_run(engine: FluxEngine, beginning: str) -> WorkflowState:
+    """Return the run whose id is, or begins with, ``beginning``. Raises ``UsageError`` as ``run_of``."""
+    try:
+        return await engine.get(beginning)
+    except RunNotFoundError:
+        pass
+    found = await engine.list(id_prefix=beginning, limit=_PAGE)
+    return await engine.get(_only(beginning, found))
 
 
 def _only(beginning: str, runs: list[RunSummary]) -> str:

@@ -1,6 +1,7 @@
 """A process that imports the workflow modules and says how that went: ``python -m flux_tui.doctor.loading``.
 
-It writes lines of JSON: ``{"loading": path}`` before each module, ``{"modules": […]}`` at the end.
+It writes lines of JSON: ``{"loading": path}`` before each module, ``{"secrets": […]}`` whenever some are
+registered, ``{"modules": […]}`` at the end.
 """
 
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from flux_engine.secrets import registered
 from flux_tui.runner.loader import load_modules
 
 
@@ -23,6 +25,10 @@ def main() -> None:
     def announce(path: Path) -> None:
         told.write(msgspec.json.encode({"loading": str(path)}) + b"\n")
 
+    def note_secrets(values: frozenset[str]) -> None:
+        told.write(msgspec.json.encode({"secrets": sorted(values)}) + b"\n")
+
+    registered.listen(note_secrets)
     loaded = load_modules(paths, root=root, announce=announce)
     told.write(msgspec.json.encode({"modules": loaded.modules}) + b"\n")
     os._exit(0)  # whatever threads the modules have started

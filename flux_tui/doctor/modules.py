@@ -20,26 +20,38 @@ PATIENCE: Final = 30.0
 
 class _Line(Struct, frozen=True, kw_only=True):
     loading: str = ""
+    secrets: list[str] = []
     modules: list[ModuleInfo] | None = None
+
+
+class LoadedApart(Struct, frozen=True, kw_only=True):
+    """What came of loading modules in a process of their own.
+
+    ``modules`` is ``None`` when that process did not come to its end; then ``last`` is the module that it
+    imported last, if any, and ``ended`` says what became of it. ``secrets`` are those that were registered.
+    """
+
+    modules: tuple[ModuleInfo, ...] | None
+    last: str = ""
+    ended: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 def check_modules(settings: Settings, paths: Sequence[Path]) -> Iterator[Check]:
     """Import the modules below the paths."""
-    lines, ended = _load(settings, paths)
-    loaded = next((line.modules for line in lines if line.modules is not None), None)
-    if loaded is None:
-        last = next((line.loading for line in reversed(lines) if line.loading), "")
-        what = _shown(last, settings) if last else "the workflow modules"
-        yield bad(AREA, f"importing {what} {ended}", "a workflow module must only define things")
+    loaded = load_apart(settings, paths)
+    if loaded.modules is None:
+        what = _shown(loaded.last, settings) if loaded.last else "the workflow modules"
+        yield bad(AREA, f"importing {what} {loaded.ended}", "a workflow module must only define things")
         return
-    if not loaded:
+    if not loaded.modules:
         yield warning(AREA, "there are none here", "name their folder: workflows = […] in flux.toml")
-    for module in loaded:
+    for module in loaded.modules:
         yield _told(module, settings)
 
 
-def _load(settings: Settings, paths: Sequence[Path]) -> tuple[list[_Line], str]:
-    """Return the lines that were written, and how the process ended."""
+def load_apart(settings: Settings, paths: Sequence[Path]) -> LoadedApart:
+    """Import the modules below the paths in a process of their own, which writes nothing. Blocks."""
     command = [sys.executable, "-P", "-m", "flux_tui.doctor.loading", str(settings.project), *map(str, paths)]
     try:
         done = subprocess.run(  # noqa: S603
@@ -48,7 +60,14 @@ def _load(settings: Settings, paths: Sequence[Path]) -> tuple[list[_Line], str]:
         output, ended = done.stdout, f"ends its process (exit code {done.returncode})"
     except subprocess.TimeoutExpired as late:
         output, ended = late.stdout or b"", f"takes longer than {PATIENCE:.0f} s"
-    return [msgspec.json.decode(line, type=_Line) for line in output.splitlines() if line], ended
+    lines = [msgspec.json.decode(line, type=_Line) for line in output.splitlines() if line]
+    modules = next((line.modules for line in lines if line.modules is not None), None)
+    return LoadedApart(
+        modules=None if modules is None else tuple(modules),
+        last=next((line.loading for line in reversed(lines) if line.loading), ""),
+        ended=ended,
+        secrets=tuple(secret for line in lines for secret in line.secrets),
+    )
 
 
 def _told(module: ModuleInfo, settings: Settings) -> Check:
