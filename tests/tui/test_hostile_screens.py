@@ -10,16 +10,16 @@ from textual.pilot import Pilot
 from flux_tui.app import FluxApp
 from flux_tui.model.text import UNPRINTABLE
 
-LISTS: Final = "1 j j end 2 home j slash P W N enter escape 1 home"
+LISTS: Final = "1 j end 2 home j slash P enter escape 1"
 TABS: Final = (
     "2 home 4 v l v l v 3 E j j enter end enter D home enter j enter j j j enter G slash P W enter n escape "
-    "I j L home enter slash P W enter escape a G V home enter slash P W enter n escape G S j y Y"
+    "I j L home enter a G V home enter j G S j y Y"
 )
 SCRUB: Final = "comma full_stop less_than_sign greater_than_sign escape f w b"
 DIALOGS: Final = (
-    "2 home r tab tab tab down ctrl+r tab escape y equals_sign j enter j y p j escape escape escape "
+    "2 home r tab tab down ctrl+r escape y equals_sign j enter j y p j escape escape escape "
     "P j enter escape s escape 4 end t escape e escape F escape W escape c escape "
-    "2 space j space t escape X escape question_mark h escape escape ctrl+p P W N escape"
+    "2 space j space t escape X escape question_mark h escape escape ctrl+p P escape"
 )
 
 
