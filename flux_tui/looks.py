@@ -188,7 +188,7 @@ def hints(desk: "Desk", situation: Situation) -> tuple[Hint, ...]:
 
 def runs_subtitle(desk: "Desk", marked: int = 0) -> str:
     """Return what the lower edge of the runs says: how many are marked, how many there are or match."""
-    more = "+" if desk.pages.older else ""
+    more = "+" if desk.pages.older or not desk.whole else ""
     known = desk.runs.total - len(desk.runs.hidden)
     count = f"{known:,}{more}" if known else ""
     sifted = max(known, desk.pages.looked_at)

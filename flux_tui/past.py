@@ -58,6 +58,8 @@ class Past:
         events = self._screen.desk.events_of(run)
         if not events:
             return "there is no trace of this run here: it was not traced, or its trace file is gone"
+        if not whole(events) and not self._screen.desk.whole:
+            return "the beginning of the trace is still being read"
         if not whole(events):
             return "the beginning of this run's trace is gone, so its moments cannot be told"
         return None
