@@ -14,8 +14,8 @@ _LONGEST_ERROR = 200
 class Tally(Struct, kw_only=True):
     """What the list shows of a run, brought up to date in place by ``count``.
 
-    ``since`` is when the present pass began. ``closes`` says that the trace states the end of a failed
-    run; the ancestor's does not.
+    ``since`` is when the present pass began, ``worked`` how long those took that have ended. ``closes`` says
+    that the trace states the end of a failed run; the ancestor's does not.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Tally(Struct, kw_only=True):
     step: str | None = None
     error: str | None = None
     took: float | None = None
+    worked: float = 0.0
     closes: bool = False
 
     def row(self) -> RunRowView:
@@ -37,7 +38,7 @@ class Tally(Struct, kw_only=True):
             status=self.status,
             started_at=self.started,
             updated_at=self.updated,
-            duration=self.took,
+            duration=None if self.took is None else max(self.took, self.worked),
             current_step=self.step,
             error=self.error,
         )
@@ -55,6 +56,7 @@ def count(kept: Tally, event: TraceEvent) -> bool:
     if change is None:
         return False
     kept.updated = max(kept.updated, event.timestamp)
+    kept.worked += parse.pass_time(event)
     change(kept, event)
     return True
 

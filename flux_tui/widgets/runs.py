@@ -12,8 +12,18 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from flux_tui.model.marks import Marks
+from flux_tui.model.run import RunRowView
 from flux_tui.model.runs import RunsModel
-from flux_tui.model.text import age_text, cut, fit, printable, status_glyph, status_tone
+from flux_tui.model.text import (
+    age_text,
+    cut,
+    duration_text,
+    fit,
+    printable,
+    status_glyph,
+    status_tone,
+    status_word,
+)
 from flux_tui.widgets import tones
 from flux_tui.widgets.filter_line import FilterInput, FilterLine, Names
 from flux_tui.widgets.line_list import LineList
@@ -24,10 +34,17 @@ AGE_CELLS = 4
 ID_CELLS = 4
 ID_CELLS_WIDE = 6
 WIDE = 36
+WIDEST = 72
+NAME_CELLS = 28
+TOOK_CELLS = 9
 
 
 class RunList(LineList):
-    """A row for each run: glyph, mark, workflow, the beginning of the id, age."""
+    """A row for each run: glyph, mark, workflow, the beginning of the id, age.
+
+    Where there is room, as when it is zoomed, also how the run stands, the type of its error (its message may
+    hold secrets), and how long it took.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", id="runs.mark", show=False),
@@ -72,7 +89,8 @@ class RunList(LineList):
         if index >= len(self._model):
             return ""
         row = self._model.row(index)
-        return row.id, row.status, age_text(self._now() - row.started_at), row.id in self._marks
+        age = age_text(self._now() - row.started_at)
+        return row.id, row.status, age, row.id in self._marks, row.current_step, row.error, row.duration
 
     def index_of(self, key: Hashable, near: int) -> int | None:
         """Return the place of a run, wherever it was before."""
@@ -98,7 +116,7 @@ class RunList(LineList):
         return Content.assemble(
             (status_glyph(row.status, ascii=self.plain), tones.MUTED if tone == "muted" else f"$text-{tone}"),
             self._mark(row.id),
-            fit(printable(row.workflow), room),
+            *(told(row, room) if room >= WIDEST else [fit(printable(row.workflow), room)]),
             " ",
             (cut(printable(row.id)[:cells], cells), tones.MUTED),
             " ",
@@ -132,6 +150,16 @@ class RunList(LineList):
     def _show_marks(self, *, all_listed: bool = False) -> None:
         self.rows_changed()
         self.post_message(self.Marked(all_listed=all_listed))
+
+
+def told(row: RunRowView, room: int) -> list[str | tuple[str, str]]:
+    """Return the name of a workflow, how its run stands and why, and how long it took."""
+    at = f" at {printable(row.current_step)}" if row.current_step and row.status != "completed" else ""
+    error = f": {printable(row.error).partition(':')[0]}" if row.error and row.status == "failed" else ""
+    took = "" if row.duration is None else duration_text(row.duration)
+    rest = room - NAME_CELLS - 1 - TOOK_CELLS
+    stands = fit(f"{status_word(row.status)}{at}{error}", rest)
+    return [fit(printable(row.workflow), NAME_CELLS), " ", (stands, tones.MUTED), took.rjust(TOOK_CELLS)]
 
 
 class RunsPane(Pane):

@@ -11,6 +11,7 @@ from flux_engine.execution import Changes
 from flux_engine.trace.events import EventType, TraceEvent, decode_event
 from flux_tui.model.fold import apply, logs
 from flux_tui.model.run import RunView
+from flux_tui.model.tally import count, tally
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "gravito"
 GRAPH = {
@@ -241,6 +242,21 @@ def test_a_run_took_all_its_passes_without_the_pauses_between_them():
     resumed = fold([event("workflow:start", 20_000, graph=GRAPH, meta={"resume": True})], paused)
     done = fold([event("workflow:complete", 20_001, duration=0.5)], resumed)
     assert (done.duration, done.took) == (0.5, 500.5)
+
+
+def test_the_row_of_a_run_tells_the_same_time_as_the_run():
+    """A list that is made without folding the runs adds up their passes too."""
+    story = [
+        event("workflow:start", graph=GRAPH),
+        event("workflow:suspend", 400, duration=400.0),
+        event("signal:received", 9_000, meta={"signal": "go"}),
+        event("workflow:start", 9_000, graph=GRAPH, meta={"resume": True}),
+        event("workflow:complete", 9_100, duration=100.0),
+    ]
+    kept = tally(story[0])
+    for each in story:
+        count(kept, each)
+    assert kept.row().duration == fold(story).took == 500
 
 
 def test_a_retry_of_one_step_leaves_the_others():

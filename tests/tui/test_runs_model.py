@@ -4,10 +4,12 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.content import Content
 
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.run import RunRowView
 from flux_tui.model.runs import RunsModel
+from flux_tui.widgets.runs import told
 
 
 def row(run_id: str, started: float = 0.0, status: str = "running", updated: float | None = None, **fields):
@@ -156,3 +158,11 @@ def test_whatever_the_order_of_news_the_list_is_whole(told):
         assert [model.index_of(each.id) for each in shown] == list(range(len(shown)))
         assert model.failed == sum(each.status == "failed" for each in known)
         assert model.total == len(known)
+
+
+def test_a_wide_row_says_how_a_run_stands_and_no_more_of_its_error_than_the_type():
+    """A message may hold a secret, and the list masks nothing."""
+    failed = row("a", status="failed", current_step="pay", error="ValueError: key s3cret", duration=614.0)
+    text = Content.assemble(*told(failed, 80)).plain
+    assert text.split() == ["order", "failed", "at", "pay:", "ValueError", "614", "ms"]
+    assert len(text) == 80

@@ -195,7 +195,7 @@ async def test_the_rows_of_a_trace_say_the_same_as_its_runs(feed, path, name):
             view = apply(view, each)
         assert view is not None
         assert (row.workflow, row.status, row.started_at) == (view.workflow, view.status, view.started_at)
-        assert (row.duration, row.updated_at) == (view.duration, view.updated_at)
+        assert (row.duration, row.updated_at) == (view.took, view.updated_at)
         assert (row.error is None) == (view.error is None)
 
 
