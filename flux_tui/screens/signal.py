@@ -238,7 +238,7 @@ def _described(choice: SignalChoice) -> Content:
             (f"{choice.verdict:<5}", "bold"), about, (f"  {printable(choice.step)}", tones.MUTED)
         )
     until = "" if choice.until is None else f" until {until_text(choice.until)}"
-    about = f"\n{printable(choice.about)}" if choice.about else ""
+    said = f"\n{printable(choice.about)}" if choice.about else ""
     return Content.assemble(
-        name, (f"  step {printable(choice.step)} waits for it{until}{about}", tones.MUTED)
+        name, (f"  step {printable(choice.step)} waits for it{until}{said}", tones.MUTED)
     )
