@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import aiosqlite
+
 from flux_engine.errors import FluxError, StorageError
 from flux_engine.storage import listing, rows, schema
 from flux_engine.storage.base import (
@@ -21,6 +23,7 @@ from flux_engine.storage.base import (
 )
 from flux_engine.storage.commit import GroupCommit, WriterConnection
 from flux_engine.storage.connection_thread import ConnectionT, ConnectionThread
+from flux_engine.storage.connections import connect
 from flux_engine.storage.faults import storage_error
 from flux_engine.storage.identity import FileIdentity
 from flux_engine.storage.transaction import SQLiteTransaction, TransactionFile
@@ -29,7 +32,7 @@ from flux_engine.storage.transaction import SQLiteTransaction, TransactionFile
 class _Session(NamedTuple):
     """What is open between ``open`` and ``close``."""
 
-    reader: ConnectionThread[sqlite3.Connection]
+    reader: aiosqlite.Connection
     writer: GroupCommit | None
     file: FileIdentity | None
 
@@ -182,8 +185,7 @@ class SQLiteStorage(WorkflowStorage):
             writer = GroupCommit(thread, self._translate)
         try:
             file = None if writer is None else FileIdentity(self.path)
-            reader = ConnectionThread(self._new_reader)
-            await reader.open()
+            reader = await connect(self.path, self._new_reader, "ro", self.busy_timeout)
         except BaseException:
             if writer is not None:
                 await writer.close()
@@ -192,7 +194,7 @@ class SQLiteStorage(WorkflowStorage):
 
     def _new_writer(self) -> WriterConnection:
         schema.create_file(self.path)
-        connection = self._connect("rw", WriterConnection)
+        connection = self._connect(WriterConnection)
         with _closed_on_error(connection):
             schema.prepare_writer(
                 connection, self.path, durability=self.durability, patience=self.busy_timeout
@@ -200,28 +202,28 @@ class SQLiteStorage(WorkflowStorage):
             connection.file = FileIdentity(self.path)
         return connection
 
-    def _new_reader(self) -> sqlite3.Connection:
+    def _new_reader(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
         if not self.path.exists():
             raise StorageError(
                 f"There is no store at {self.path}, and read_only makes none. "
                 "Run a workflow on it first, or name the file of another store."
             )
-        connection = self._connect("ro", sqlite3.Connection)
+        connection = sqlite3.Connection(*arguments, **options)
         with _closed_on_error(connection):
             schema.prepare_reader(connection, self.path)
             connection.create_function("flux_lower", 1, listing.lower, deterministic=True)
         return connection
 
     def _new_transaction(self) -> sqlite3.Connection:
-        connection = self._connect("rw", sqlite3.Connection)
+        connection = self._connect(sqlite3.Connection)
         with _closed_on_error(connection):
             schema.prepare_transaction(connection, durability=self.durability)
         return connection
 
-    def _connect(self, mode: Literal["rw", "ro"], factory: type[ConnectionT]) -> ConnectionT:
-        """Open a connection in autocommit mode, to be used by one thread at a time."""
+    def _connect(self, factory: type[ConnectionT]) -> ConnectionT:
+        """Open a connection that writes, in autocommit mode, to be used by one thread at a time."""
         return sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
+            f"{self.path.absolute().as_uri()}?mode=rw",
             uri=True,
             timeout=self.busy_timeout,
             isolation_level=None,
@@ -232,7 +234,7 @@ class SQLiteStorage(WorkflowStorage):
     async def _read(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
         session = self._opened()
         with self._faults():
-            return await session.reader.run(lambda connection: connection.execute(sql, parameters).fetchall())
+            return list(await session.reader.execute_fetchall(sql, parameters))
 
     async def _write(self, write: rows.Write) -> Any:
         writer = self._opened().writer
