@@ -15,7 +15,12 @@ from flux_engine import SQLiteStorage
 from flux_tui.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh-TW.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+LINKED = [*PAGES, *sorted((ROOT / "docs" / "adapters").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
@@ -43,7 +48,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", LINKED, ids=name)
 def test_the_links_of_a_page_lead_to_files(page):
     """Relative ones; others are not followed."""
     for target in LINK.findall(page.read_text()):
