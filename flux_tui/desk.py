@@ -183,12 +183,9 @@ class Desk(Verbs):
 
     def inputs(self, workflow: str) -> list[Any]:
         """Return the inputs that a workflow was run with, as far as they are known, the latest first."""
-        known = self._inputs.of(workflow)
         latest = self.latest(workflow)
         view = None if latest is None else self.view(latest)
-        if view is not None and view.input not in known:
-            known.append(view.input)
-        return known
+        return self._inputs.of(workflow, () if view is None else (view.input,))
 
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""

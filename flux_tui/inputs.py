@@ -1,6 +1,6 @@
 """The inputs that workflows were run with from here, to be used again, also in later sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -37,9 +37,18 @@ class Inputs:
         self._by_workflow[workflow] = [value, *earlier][:MOST]
         self._remembered.put("inputs", self._kept())
 
-    def of(self, workflow: str) -> list[Any]:
-        """Return the inputs of a workflow, the latest first."""
-        return list(self._by_workflow.get(workflow, ()))
+    def of(self, workflow: str, ran: Iterable[Any] = ()) -> list[Any]:
+        """Return the inputs of a workflow, the latest first.
+
+        Those that it ``ran`` with are whole: each replaces what was kept of it without its secrets.
+        """
+        known = list(self._by_workflow.get(workflow, ()))
+        for value in ran:
+            if value not in known:
+                kept = self._without_secrets(value)
+                at = known.index(kept) if kept in known else len(known)
+                known[at : at + 1] = [value]
+        return known
 
     def _kept(self) -> dict[str, list[Any]]:
         return {

@@ -16,6 +16,7 @@ from flux_tui.screens.retry import RetryScreen
 from flux_tui.screens.trigger import TriggerInput, TriggerScreen
 
 if TYPE_CHECKING:
+    from flux_tui.desk import Desk
     from flux_tui.screens.main import MainScreen
 
 
@@ -52,7 +53,7 @@ async def run_again(screen: "MainScreen") -> None:
     definition = screen.definition
     if definition is None:
         return
-    latest = screen.desk.inputs(definition.name)[:1]
+    latest = await _latest_input(screen.desk, definition.name)
     if not latest:
         await run(screen)
         return
@@ -62,6 +63,14 @@ async def run_again(screen: "MainScreen") -> None:
         tell_refused(screen, f"{definition.name} was not started", refused)
     else:
         screen.follow(run_id, definition.name)
+
+
+async def _latest_input(desk: "Desk", workflow: str) -> list[Any]:
+    """Return the input used last, with its secrets: these are not kept with it, but with the run."""
+    run_id = desk.latest(workflow)
+    if run_id is not None and desk.view(run_id) is None:
+        await desk.read(run_id)
+    return desk.inputs(workflow)[:1]
 
 
 async def retry(screen: "MainScreen") -> None:

@@ -129,3 +129,15 @@ def test_registered_secrets_are_not_kept_for_later_sessions(tmp_path: Path) -> N
         assert Inputs(Remembered(tmp_path / FILE)).of("order") == [{"all": ["a"], "n": 1}]
     finally:
         registered.forget()
+
+
+def test_an_input_whose_secrets_were_not_kept_is_taken_from_the_run_that_had_them(tmp_path: Path) -> None:
+    """At its place among the others; running again what is known without them would be another run."""
+    inputs = Inputs(Remembered(tmp_path / FILE))
+    whole = {"user": "ann", "password": "pw"}
+    for value in ({"user": "old"}, whole):
+        inputs.remember("login", value)
+    later = Inputs(Remembered(tmp_path / FILE))
+    assert later.of("login") == [{"user": "ann"}, {"user": "old"}]
+    assert later.of("login", [whole]) == [whole, {"user": "old"}]
+    assert later.of("login", [{"user": "new"}]) == [{"user": "ann"}, {"user": "old"}, {"user": "new"}]
