@@ -218,6 +218,11 @@ def graph_title(
     return Content("  ".join(parts))
 
 
+def whereabouts(view: RunView | None) -> str:
+    """Return which run the details are of, for when nothing else is shown."""
+    return "" if view is None else f"  of {printable(view.workflow)} {printable(view.id)[:ID_CELLS]}"
+
+
 def moment_title(desk: "Desk", moment: Moment) -> Content:
     """Return the title of the graph at a past moment of the run."""
     said = moment_text(moment, ascii=desk.settings.ascii)

@@ -7,6 +7,7 @@ from textual.content import Content
 
 from flux_tui import actions, looks
 from flux_tui.model.breakpoints import breakpoints_text, changed_text
+from flux_tui.model.text import printable
 from flux_tui.widgets.line_list import LineList
 from flux_tui.widgets.timeline_view import TimelineView
 
@@ -80,6 +81,8 @@ class Presenter:
         self._show_graph_title()
         self.screen.graph.breakpoints = desk.breakpoints.of(now.workflow)
         self.show_graph_subtitle()
+        self.screen.details.whereabouts = looks.whereabouts(view)
+        self.screen.details.show_title(Content(printable(now.step or "")))
         self.screen.details.open_tab(now.tab)
         step = None if view is None or now.step is None else view.step(now.step)
         node = looks.node_of(now, view, definition)

@@ -12,7 +12,10 @@ ZOOMED: Final = Content.assemble((" zoomed ", "reverse"), " ")
 
 
 class Pane(Vertical):
-    """A frame that lights up while something in it has the focus."""
+    """A frame that lights up while something in it has the focus.
+
+    ``whereabouts`` follows the title while the pane is zoomed: what the others would tell.
+    """
 
     ALLOW_SELECT: ClassVar[bool] = False
     DEFAULT_CSS = """
@@ -31,6 +34,7 @@ class Pane(Vertical):
     def __init__(self, *children: Widget, title: str = "", id: str) -> None:  # noqa: A002
         super().__init__(*children, id=id)
         self.title = Content(title)
+        self.whereabouts = ""
         self._edges: tuple[Region, ...] = ()
         self._written: dict[str, Content] = {}
 
@@ -41,7 +45,8 @@ class Pane(Vertical):
     def show_title(self, title: Content) -> None:
         """Write ``title`` into the frame."""
         self.title = title
-        self._write("border_title", -1, ZOOMED + title if self.zoomed else title)
+        alone = ZOOMED + title + Content.styled(self.whereabouts, "not bold")
+        self._write("border_title", -1, alone if self.zoomed else title)
 
     def watch_zoomed(self) -> None:
         """Say that this is all there is room for."""

@@ -143,6 +143,17 @@ async def test_a_terminal_without_room_for_the_error_says_how_to_see_it() -> Non
         assert "E shows" not in str(screen.graph_pane.border_subtitle)
 
 
+async def test_the_details_say_whose_they_are() -> None:
+    """The step always; the run while they fill the screen and nothing else tells."""
+    async with opened() as (_, pilot, screen):
+        screen.go_to_run("parcel-1")
+        await pilot.pause()
+        assert str(screen.details.border_title) == "pack"
+        await pilot.press("3", "z")
+        await pilot.pause()
+        assert "pack[not bold]  of parcel parcel" in str(screen.details.border_title)
+
+
 async def test_running_again_what_was_never_run_asks_for_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """So it is when the selection has gone on, however fast, since the key was pressed."""
     async with opened() as (desk, pilot, screen):
