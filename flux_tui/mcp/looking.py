@@ -58,7 +58,7 @@ class Looking:
         return {"workflows": workflows, "stale": list(loaded.stale), "modules_that_do_not_load": broken}
 
     async def describe_workflow(self, workflow: Workflow) -> dict[str, Any]:
-        """Describe a workflow: its steps, their options and sources, edges, and the JSON schema of its input."""
+        """Describe a workflow: its steps with options and sources, edges, and the schema of its input."""
         loaded = await self._workshop.modules()
         found = {flow.name: flow.description for module in loaded.modules for flow in module.workflows}
         if workflow not in found:

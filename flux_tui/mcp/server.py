@@ -22,8 +22,9 @@ from flux_tui.settings import Settings
 INSTRUCTIONS: Final = (
     "Flux runs workflows: chains of named steps whose results are stored. A failed run keeps the data that "
     "each step found, so the loop is: get_run (read the error and its place), correct the code, "
-    "reload_errors, then retry_step. A commit is a step with side effects; one that was completed is repeated only when that is "
-    "confirmed after its plan was told. Saved code is loaded anew by itself. Secrets are masked."
+    "reload_errors, then retry_step. A commit is a step with side effects; one that was completed is "
+    "repeated only when that is confirmed after its plan was told. Saved code is loaded anew by itself. "
+    "Secrets are masked."
 )
 
 Tool = Callable[..., Awaitable[dict[str, Any]]]
