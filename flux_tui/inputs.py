@@ -29,10 +29,12 @@ class Inputs:
     def __init__(self, remembered: Remembered | None = None, secrets: Secrets | None = None) -> None:
         self._remembered = Remembered() if remembered is None else remembered
         self._secrets = Secrets() if secrets is None else secrets
+        self._whole: set[str] = set()
         self._by_workflow = self._remembered.get("inputs", dict[str, list[Any]]) or {}
 
     def remember(self, workflow: str, value: Any) -> None:
         """Keep an input as the latest of its workflow."""
+        self._whole.add(workflow)
         earlier = [each for each in self._by_workflow.get(workflow, ()) if each != value]
         self._by_workflow[workflow] = [value, *earlier][:MOST]
         self._remembered.put("inputs", self._kept())
@@ -40,15 +42,14 @@ class Inputs:
     def of(self, workflow: str, ran: Iterable[Any] = ()) -> list[Any]:
         """Return the inputs of a workflow, the latest first.
 
-        Those that it ``ran`` with are whole: each replaces what was kept of it without its secrets.
+        Those that it ``ran`` with are whole: they go before what an earlier session kept without secrets.
         """
-        known = list(self._by_workflow.get(workflow, ()))
-        for value in ran:
-            if value not in known:
-                kept = self._without_secrets(value)
-                at = known.index(kept) if kept in known else len(known)
-                known[at : at + 1] = [value]
-        return known
+        known = self._by_workflow.get(workflow, ())
+        new = [value for value in ran if value not in known]
+        if workflow in self._whole:
+            return [*known, *new]
+        kept = [self._without_secrets(value) for value in new]
+        return [*new, *(each for each in known if each not in kept)]
 
     def _kept(self) -> dict[str, list[Any]]:
         return {
