@@ -22,6 +22,9 @@ def dashboard() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         _print_version("flux-tui")
         return
+    from flux_tui.long_lived import begin  # noqa: PLC0415 - after the fast path
+
+    begin()
     from flux_tui.cli.commands import run_dashboard_command  # noqa: PLC0415 - after the fast path
 
     run_dashboard_command()

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from flux_engine.trace.events import decode_event
+from flux_tui import long_lived
 from flux_tui.cli.definitions import workflow_paths
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
@@ -95,6 +96,7 @@ def dev(
         raise UsageError("the dashboard needs a terminal. Without one there are: flux run, flux runs list")
     if not trace_only and not read_only:
         make_folders(settings)
+    long_lived.begin()
     from flux_tui.app import run_dashboard  # noqa: PLC0415 - Textual is for this command only
 
     raise typer.Exit(run_dashboard(settings, searched, trace_only=trace_only, read_only=read_only))
