@@ -78,7 +78,7 @@ def lambda_handler(
         if "Records" in event:
             return answer_batch(reception, event["Records"], left=left, concurrency=concurrency)
         if "requestContext" in event:
-            return _http_response(_answer_http(reception, event, left()))
+            return _http_response(event, _answer_http(reception, event, left()))
         return _answer_direct(reception, event, context.aws_request_id, left())
 
     return handler
@@ -102,13 +102,20 @@ def _answer_http(reception: Reception, event: Mapping[str, Any], seconds: float)
         method = event.get("httpMethod") or event["requestContext"]["http"]["method"]
         if method != "POST":
             raise refusal(405, f"runs are started with POST, not {method}")
-        headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
+        headers = _headers_of(event)
         body = _body_of(event, reception.max_bytes)
     except RefusedError as error:
         return error.answer
     except (KeyError, TypeError, AttributeError):
         return refusal(400, "the event is no HTTP request of a form that is known").answer
     return reception.answer(body, key=headers.get("idempotency-key"), seconds=seconds)
+
+
+def _headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers by lower-case name; of several values the last counts."""
+    several = {name: values[-1] for name, values in (event.get("multiValueHeaders") or {}).items() if values}
+    given = several | (event.get("headers") or {})
+    return {str(name).lower(): value for name, value in given.items()}
 
 
 def _body_of(event: Mapping[str, Any], max_bytes: int) -> bytes:
@@ -122,10 +129,10 @@ def _body_of(event: Mapping[str, Any], max_bytes: int) -> bytes:
         raise refusal(400, f"the body is not base64: {error}") from error
 
 
-def _http_response(answer: Answer) -> dict[str, Any]:
-    return {
-        "statusCode": answer.code,
-        "headers": answer.headers,
-        "body": answer.text(),
-        "isBase64Encoded": False,
-    }
+def _http_response(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+    headers: dict[str, Any] = {"headers": answer.headers}
+    if (
+        "headers" not in event and "multiValueHeaders" in event
+    ):  # a load balancer that is set so takes no others
+        headers = {"multiValueHeaders": {name: [value] for name, value in answer.headers.items()}}
+    return {"statusCode": answer.code, "body": answer.text(), "isBase64Encoded": False, **headers}

@@ -41,7 +41,7 @@ def app(tmp_path, monkeypatch):
     application = func.FunctionApp()
     answer = azure_functions.http_function(make_engine, flows.WORKFLOWS, max_bytes=10_000, seconds=20)
     answer_sync = azure_functions.http_function_sync(make_engine, flows.WORKFLOWS)
-    hasty = azure_functions.http_function(make_engine, flows.WORKFLOWS, seconds=0.3)
+    hasty = azure_functions.http_function(make_engine, flows.WORKFLOWS, seconds=0.8)
     take = azure_functions.queue_function(make_engine, flows.WORKFLOWS)
     take_sync = azure_functions.queue_function_sync(make_engine, flows.WORKFLOWS)
 

@@ -1,6 +1,7 @@
 """An engine in a thread of its own, for programs that call it from anywhere."""
 
 import asyncio
+import concurrent.futures
 import contextvars
 import os
 import subprocess
@@ -153,6 +154,25 @@ def test_a_run_whose_time_is_nearly_up_begins_no_further_step():
     again = reception.answer(b"{}", key=answer.body["idempotency_key"])
     assert (again.code, again.body["run_id"], done) == (200, answer.body["run_id"], ["first", "second"])
     reception.close()
+
+
+def test_requests_with_one_key_that_come_at_once_are_one_run(tmp_path):
+    """Whichever is first; the others wait for it."""
+    began = []
+
+    async def once(ctx):
+        began.append(ctx.id)
+        await asyncio.sleep(0.05)
+
+    reception = Reception(
+        lambda: FluxEngine(storage=SQLiteStorage(tmp_path / "flux.db")),
+        create_workflow("w").step("once", once),
+    )
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: reception.answer(b"{}", key="k"), range(8)))
+    reception.close()
+    assert len(began) == 1
+    assert {(answer.code, answer.body["run_id"]) for answer in answers} == {(200, began[0])}
 
 
 def test_a_store_that_fails_is_an_answer(tmp_path):

@@ -17,7 +17,7 @@ from flux_engine.integrations.google_functions import http_function, pubsub_func
 
 answer = http_function(make_engine, WORKFLOWS, max_bytes=10_000)
 take = pubsub_function(make_engine, WORKFLOWS, max_bytes=10_000)
-hasty_answer = http_function(make_engine, WORKFLOWS, seconds=0.5)
+hasty_answer = http_function(make_engine, WORKFLOWS, seconds=1.0)
 
 @functions_framework.http
 def runs(request):

@@ -100,7 +100,7 @@ def test_invocations_share_one_event_loop(function):
 def test_a_run_is_handed_back_before_the_time_is_up_and_gone_on_with(function):
     """The invocation fails, so that it is delivered again; completed steps are not run again."""
     (function.folder / "gate").unlink(missing_ok=True)
-    answer, error = function.invoke({"workflow": "slow"}, seconds=1.0, request_id="slow-1")
+    answer, error = function.invoke({"workflow": "slow"}, seconds=1.5, request_id="slow-1")
     assert (answer, error["errorType"]) == (None, "RefusedError")
     assert "handed back" in error["errorMessage"]
     (function.folder / "gate").touch()
@@ -164,6 +164,17 @@ def test_a_repeated_request_finds_its_run(function):
     assert len(marks(function, "order", "H-3")) == 2
 
 
+def test_a_load_balancer_with_several_values_a_header_is_understood(function):
+    """The key is found, and the answer has the form that it takes."""
+    event = http_v1(json.dumps(order("ALB")), multiValueHeaders={"idempotency-key": ["alb"]})
+    del event["headers"]
+    first, _ = function.invoke(event)
+    second, _ = function.invoke(event)
+    assert first["multiValueHeaders"]["Content-Type"] == ["application/json"]
+    assert first == second
+    assert len(marks(function, "order", "ALB")) == 2
+
+
 @pytest.mark.parametrize(
     ("event", "code", "told"),
     [
@@ -199,7 +210,7 @@ def test_a_request_out_of_time_may_be_sent_again(function):
     """503 with ``Retry-After`` and the id of the run."""
     (function.folder / "gate").unlink(missing_ok=True)
     slow = http_v2({"workflow": "slow"}, Idempotency_Key="slow-http")
-    answer, _ = function.invoke(slow, seconds=1.0)
+    answer, _ = function.invoke(slow, seconds=1.5)
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "1")
     (function.folder / "gate").touch()
     again, _ = function.invoke(slow)
@@ -250,7 +261,7 @@ def test_a_batch_out_of_time_comes_again_without_what_is_done(function):
     """Messages that are settled are not named."""
     (function.folder / "gate").unlink(missing_ok=True)
     batch = sqs(("t-1", order("T-1")), ("t-2", {"workflow": "slow"}))
-    answer, _ = function.invoke(batch, seconds=1.2)
+    answer, _ = function.invoke(batch, seconds=1.5)
     assert failures(answer) == ["t-2"]
     (function.folder / "gate").touch()
     assert failures(function.invoke(batch)[0]) == []
