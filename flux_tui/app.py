@@ -182,6 +182,13 @@ class FluxApp(App[int], inherit_bindings=False):
         message.screen.set_text(text)
         self.refresh(layout=True)
 
+    def _fatal_error(self) -> None:
+        """End with the traceback of a fault of the dashboard, but no values: some may be secret."""
+        from flux_tui.failed import report  # noqa: PLC0415 - needed by nobody, if all goes well
+
+        self.bell()
+        self.panic(report())
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the actions for the command palette, those that cannot be done now with the reason."""
         if not isinstance(screen, MainScreen):
