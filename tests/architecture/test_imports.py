@@ -46,7 +46,9 @@ def test_the_version_loads_next_to_nothing(tmp_path):
         ["run", str(EXAMPLE)],
         ["runs", "list"],
         ["runs", "list", "--help"],
-        ["describe", str(EXAMPLE)],
+        ["graph", str(EXAMPLE)],
+        ["doctor"],
+        ["--help"],  # loads the module of every command
     ],
     ids=" ".join,
 )
