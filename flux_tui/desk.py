@@ -147,8 +147,9 @@ class Desk(Verbs):
     # What there is
 
     def now(self) -> float:
-        """Return the time in milliseconds since the epoch."""
-        return self._clock() * 1000
+        """Return the time in milliseconds since the epoch: in an exported run, that of its export."""
+        stood = None if self._alone is None else self._alone.exported_at
+        return self._clock() * 1000 if stood is None else stood
 
     @property
     def loaded(self) -> bool:

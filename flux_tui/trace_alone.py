@@ -11,16 +11,21 @@ from flux_tui.model.definitions import Definitions, ModuleView
 from flux_tui.model.export import EXPORT, sources_of
 from flux_tui.model.run import DefinitionView, graph_spec
 from flux_tui.model.source import embed
+from flux_tui.model.waits import until_text
 
 
 class TraceAlone:
-    """Keeps the graph that each workflow had last. ``path`` is the trace, ``-`` for standard input."""
+    """Keeps the graph that each workflow had last. ``path`` is the trace, ``-`` for standard input.
+
+    ``exported_at`` is when an exported run was written, in milliseconds: its time stands still there.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
         self._graphs: dict[str, Any] = {}
         self._defined: dict[str, Any] = {}
         self.definitions = Definitions()
+        self.exported_at: float | None = None
 
     def take(self, news: TraceNews, workflows: Iterable[str]) -> str | None:
         """Take what is new, and the names of all workflows; return what is to be said of the file, if any.
@@ -32,7 +37,7 @@ class TraceAlone:
             self._graphs.setdefault(workflow, graph)
         for event in news.events:
             if event.type == EXPORT:
-                said = _exported(event)
+                said, self.exported_at = _exported(event), event.timestamp or None
             elif event.type == EventType.WORKFLOW_START:
                 self._graphs[event.workflow_name] = event.graph
         self._define({*self._graphs, *workflows})
@@ -57,4 +62,5 @@ def _exported(event: TraceEvent) -> str:
     for file, first, lines in sources_of(header):
         embed(file, first, lines)
     masked = "its secrets masked" if header.get("redacted") else "with its secrets"
-    return f"an exported run, {masked} · read-only"
+    stood = f" as it stood {until_text(event.timestamp)}" if event.timestamp else ""
+    return f"an exported run{stood}, {masked} · read-only"

@@ -16,7 +16,7 @@ from flux_tui.cli.masking import known_secrets
 from flux_tui.cli.options import Db, RunId, Trace, Workflows, settings_with
 from flux_tui.cli.step import step_of
 from flux_tui.cli.terminal import user_code_prints_to_stderr
-from flux_tui.model.step_test import Origin, signals_of, step_test
+from flux_tui.model.step_test import Origin, has_waited, signals_of, step_test
 from flux_tui.model.stored import from_state
 from flux_tui.runner.discovery import module_name
 from flux_tui.runner.loader import load_modules
@@ -41,8 +41,9 @@ def write_test(
         entry = view.step(step)
         if entry is None:
             raise UsageError(f"run {state.id} has no step {step!r}")
-        signals = signals_of(_events(settings.trace, state.id), step)
-        data.write(step_test(view, entry, origin, signals, known_secrets(settings)))
+        events = list(_events(settings.trace, state.id))
+        signals, waited = signals_of(events, step), has_waited(events, step)
+        data.write(step_test(view, entry, origin, signals, known_secrets(settings), waited=waited))
 
 
 def _origin(workflow: str, paths: list[Path] | None, settings: Settings) -> Origin:

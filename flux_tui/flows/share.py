@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from flux_tui import at_hand, clipboard
 from flux_tui.flows.asking import Flow
 from flux_tui.model.export import places
-from flux_tui.model.step_test import Origin, signals_of, step_test
+from flux_tui.model.step_test import Origin, has_waited, signals_of, step_test
 from flux_tui.private_file import write_new
 from flux_tui.runner.discovery import module_name
 from flux_tui.screens.confirm import ConfirmScreen
@@ -37,8 +37,9 @@ async def copy_test(screen: "MainScreen") -> None:
         return
     path = Path(definition.path)
     origin = Origin(module=module_name(path).name, variable=definition.variable, file=path.name)
-    signals = signals_of(screen.desk.events_of(view.id), step.name)
-    text = await asyncio.to_thread(step_test, view, step, origin, signals, screen.desk.secrets)
+    events, secrets = screen.desk.events_of(view.id), screen.desk.secrets
+    signals, waited = signals_of(events, step.name), has_waited(events, step.name)
+    text = await asyncio.to_thread(step_test, view, step, origin, signals, secrets, waited=waited)
     await to_clipboard(screen, text, f"Copied a test of {step.name}")
 
 

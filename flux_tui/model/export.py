@@ -35,6 +35,8 @@ _CLOSING: Final = {
     "suspended": EventType.WORKFLOW_SUSPEND,
     "interrupted": EventType.WORKFLOW_PAUSE,
 }
+_COPIED: Final = frozenset({"completed", "skipped", "compensated"})
+"""How steps stand that a fork takes from another run."""
 
 
 class Export(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ def export_run(
     ``secrets`` are masked; ``None`` leaves everything as it is. ``now`` is milliseconds since the epoch.
     """
     whole = any(event.type == EventType.WORKFLOW_START and event.graph is not None for event in events)
-    told = list(events) if whole else list(events_of(run))
+    told = _completed(run, events) if whole else list(events_of(run))
     if not any(event.graph is not None for event in told):
         told.insert(0, _start(run))
     lines = [_line(_header(run, secrets, now), None), *(_line(event, secrets) for event in told)]
@@ -135,6 +137,24 @@ def _plain(name: str) -> str:
     return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)[:60] or "run"
 
 
+# What the trace does not tell of a run
+
+
+def _completed(run: RunView, events: Sequence[TraceEvent]) -> list[TraceEvent]:
+    """Return the events of a run with what a fork has copied, and the end of one whose process died."""
+    start = next(at for at, event in enumerate(events) if event.type == EventType.WORKFLOW_START)
+    begun = events[start].timestamp
+    own = {event.step_name for event in events}
+    copied = (step for step in run.steps if step.name not in own and step.status in _COPIED)
+    results = [replace(event, timestamp=begun) for step in copied for event in _step_events(run, step)]
+    died = [_closing(run)] if run.status == "interrupted" and not _says_interrupted(events[-1]) else []
+    return [*events[: start + 1], *results, *events[start + 1 :], *died]
+
+
+def _says_interrupted(event: TraceEvent) -> bool:
+    return parse.meta(event).get("interrupted") is True
+
+
 # A run that only the store knows
 
 
@@ -144,18 +164,21 @@ def events_of(run: RunView) -> Iterator[TraceEvent]:
     started = [step for step in run.steps if step.status != "pending"]
     for step in sorted(started, key=lambda step: (step.started_at or run.updated_at, step.index)):
         yield from _step_events(run, step)
-    closing = _CLOSING.get(run.status)
-    if closing is not None:
-        yield TraceEvent(
-            type=closing,
-            timestamp=run.ended_at or run.updated_at,
-            workflow_id=run.id,
-            workflow_name=run.workflow,
-            status=run.status,
-            duration=run.duration,
-            error=None if run.error is None else str(run.error),
-            meta=_exception(run.error) | ({"interrupted": True} if run.status == "interrupted" else {}),
-        )
+    if run.status in _CLOSING:
+        yield _closing(run)
+
+
+def _closing(run: RunView) -> TraceEvent:
+    return TraceEvent(
+        type=_CLOSING[run.status],
+        timestamp=run.ended_at or run.updated_at,
+        workflow_id=run.id,
+        workflow_name=run.workflow,
+        status=run.status,
+        duration=run.duration,
+        error=None if run.error is None else str(run.error),
+        meta=_exception(run.error) | ({"interrupted": True} if run.status == "interrupted" else {}),
+    )
 
 
 def _start(run: RunView) -> TraceEvent:

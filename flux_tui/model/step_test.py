@@ -14,6 +14,7 @@ from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
 
 WIDTH: Final = 96
+_WAITS: Final = '    assert outcome.status == "suspended"'
 _WORD: Final = re.compile(r"\W+")
 
 
@@ -26,11 +27,18 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 def step_test(
-    run: RunView, step: StepView, origin: Origin, signals: Mapping[str, Any], secrets: Secrets
+    run: RunView,
+    step: StepView,
+    origin: Origin,
+    signals: Mapping[str, Any],
+    secrets: Secrets,
+    *,
+    waited: bool = False,
 ) -> str:
     """Return a pytest file that runs one step on its recorded data, and expects what was recorded.
 
-    Of a step that failed it expects that it no longer does. Secrets are masked, and the text says so.
+    Of a step that failed it expects that it no longer does; of one that ``waited``, for a signal or for a
+    time, that it waits. Secrets are masked, and the text says so.
     """
     given = {
         "input": run.input,
@@ -39,7 +47,7 @@ def step_test(
         "signals": dict(signals),
     }
     given = {name: secrets.redact(tagged(value)) for name, value in given.items() if value not in (None, {})}
-    expected = _expected(step, secrets)
+    expected = [_WAITS] if waited and step.error is None else _expected(step, secrets)
     name = f"test_{_identifier(step.name)}_of_run_{_identifier(run.id)[:8]}"
     body = [
         f"def {name}():",
@@ -66,6 +74,13 @@ def signals_of(events: Iterable[TraceEvent], step: str) -> dict[str, Any]:
     received = (each for each in events if each.type == EventType.SIGNAL_RECEIVED and each.step_name != step)
     named = ((parse.meta(event).get("signal"), event.input) for event in received)
     return {name: payload for name, payload in named if isinstance(name, str)}
+
+
+def has_waited(events: Iterable[TraceEvent], step: str) -> bool:
+    """Say whether a step waited when it ran last."""
+    own = [event.type for event in events if event.step_name == step]
+    begun = max((at for at, kind in enumerate(own) if kind == EventType.STEP_START), default=0)
+    return EventType.STEP_SUSPEND in own[begun:]
 
 
 def _head(run: RunView, step: StepView, origin: Origin, *, masked: bool) -> list[str]:

@@ -11,20 +11,24 @@ from pathlib import Path
 import msgspec
 import pytest
 from fake_desk import FakeDesk, completed, described, module, started, step_events
+from msgspec.structs import replace
 
-from flux_engine import FluxEngine, MemoryStorage, create_workflow
+from flux_engine import FluxEngine, MemoryStorage, create_workflow, wait
 from flux_engine.execution import Changes, ErrorInfo, Frame
 from flux_engine.secrets import MASK
 from flux_engine.testing import RecordingTraceSink
 from flux_engine.trace.events import EventType, TraceEvent, decode_event
 from flux_tui.app import FluxApp
+from flux_tui.feed.trace import TraceNews
 from flux_tui.model import fold
 from flux_tui.model.export import EXPORT, events_of, export_run, header_of, sources_of
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import embed, source_lines
-from flux_tui.model.step_test import Origin, step_test
+from flux_tui.model.step_test import Origin, has_waited, step_test
+from flux_tui.model.stored import interrupted
 from flux_tui.private_file import write_new
+from flux_tui.trace_alone import TraceAlone
 
 PARCEL = described("parcel", "pick", "pack", commit="pack")
 NOWHERE = Path("/nowhere/shop")
@@ -44,9 +48,14 @@ async def recorded_run(flow, value):
 
 def folded(content):
     """Return the run of an exported file, read as any trace is."""
+    return folded_events(map(decode_event, content.splitlines()))
+
+
+def folded_events(events):
+    """Return the run that events tell of."""
     view = None
-    for line in content.splitlines():
-        view = fold.apply(view, decode_event(line))
+    for event in events:
+        view = fold.apply(view, event)
     return view
 
 
@@ -150,6 +159,56 @@ def test_a_run_that_only_the_store_knows_is_exported_as_it_stands():
     assert len(list(events_of(run))) == 8
 
 
+def test_an_exported_fork_has_the_steps_that_were_copied_into_it():
+    """Its trace has nothing of them; they stand at its beginning."""
+    graph = {"steps": [{"name": "one", "index": 0}, {"name": "two", "index": 1}], "edges": [["one", "two"]]}
+    base = {"workflow_id": "new", "workflow_name": "shop"}
+    forked = {"forkedFrom": "old", "fromStep": "two"}
+    events = [
+        TraceEvent(type=EventType.WORKFLOW_START, timestamp=50.0, graph=graph, meta=forked, **base),
+        TraceEvent(type=EventType.STEP_START, timestamp=51.0, step_name="two", step_index=1, **base),
+    ]
+    copied = StepView(
+        name="one",
+        status="completed",
+        started_at=1.0,
+        ended_at=2.0,
+        duration=1.0,
+        changes=Changes(set={"x": 1}),
+    )
+    run = folded_events(events)
+    run = replace(run, steps=(copied, run.steps[1]))
+    again = folded(export_run(run, events, Secrets(), project=NOWHERE, now=0).content)
+    assert [step.status for step in again.steps] == ["completed", "running"]
+    assert again.data_before("two") == {"x": 1}
+    assert again.started_at == 50.0
+
+
+def test_an_exported_run_whose_process_died_is_interrupted_there_too():
+    """Its trace only ends; the store knows that nobody goes on with it."""
+    graph = {"steps": [{"name": "one", "index": 0}], "edges": []}
+    base = {"workflow_id": "a1", "workflow_name": "shop"}
+    events = [
+        TraceEvent(type=EventType.WORKFLOW_START, timestamp=50.0, graph=graph, **base),
+        TraceEvent(type=EventType.STEP_START, timestamp=51.0, step_name="one", **base),
+    ]
+    running = folded_events(events)
+    assert folded(export_run(running, events, Secrets(), project=NOWHERE, now=0).content).status == "running"
+    died = interrupted(running)
+    again = folded(export_run(died, events, Secrets(), project=NOWHERE, now=0).content)
+    assert (again.status, again.steps[0].status) == ("interrupted", "interrupted")
+
+
+def test_the_clock_of_an_exported_run_stands_still():
+    """A step that was in progress did not go on in the file."""
+    alone = TraceAlone(Path("run.flux"))
+    header = TraceEvent(type=EXPORT, timestamp=90_000.0, workflow_id="a1", meta={"redacted": True})
+    said = alone.take(TraceNews(events=[header]), ())
+    assert alone.exported_at == 90_000.0
+    assert said.startswith("an exported run as it stood 01 Jan")
+    assert TraceAlone(Path("trace.ndjson")).exported_at is None
+
+
 def test_other_files_are_no_exports():
     """A header is read from nothing but an export."""
     assert header_of(b"not json") is None
@@ -210,6 +269,22 @@ async def test_a_step_becomes_a_test_that_passes_as_it_was_recorded():
     shop_module(fetch=fetch, total=lambda ctx: "done")
     with pytest.raises(AssertionError):
         await asyncio.to_thread(run_tests, text)
+
+
+async def test_a_step_that_waited_becomes_a_test_that_it_waits():
+    """What it was sent is no result of its handler."""
+    shop = shop_module(ask=lambda ctx: wait("ok"))
+    sink = RecordingTraceSink()
+    async with FluxEngine(storage=MemoryStorage(), trace=sink) as engine:
+        run = await engine.execute(shop.flow)
+        await engine.signal(shop.flow, run.id, "ok", {"by": "ann"})
+    events = [decode_event(msgspec.json.encode(event)) for event in sink.events]
+    view = folded_events(events)
+    assert view.step("ask").output == {"by": "ann"}
+    assert has_waited(events, "ask")
+    origin = Origin(module="recorded_shop", variable="flow", file="recorded_shop.py")
+    text = step_test(view, view.step("ask"), origin, {}, Secrets(), waited=True)
+    assert await asyncio.to_thread(run_tests, text) == [f"test_ask_of_run_{view.id[:8]}"]
 
 
 async def test_a_failed_step_becomes_a_test_of_its_repair():
