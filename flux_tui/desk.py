@@ -267,13 +267,13 @@ class Desk(Verbs):
 
     def stay_busy(self) -> None:
         """Look at trace and store often for a while."""
-        self._busy_until = self.now() + BUSY_FOR * 1000
+        self._busy_until = self._clock() + BUSY_FOR
         self._look.set()
         self._stir.set()
 
     @property
     def _busy(self) -> bool:
-        return self.runs.running > 0 or self.now() < self._busy_until
+        return self.runs.running > 0 or self._clock() < self._busy_until
 
     async def _opened(self, run_id: str) -> None:
         await self.read(run_id)
@@ -378,6 +378,8 @@ class Desk(Verbs):
     def _was_read(self, source: str) -> None:
         if source in self._unread:
             self._unread.remove(source)
+            if self._alone is not None:
+                self.definitions = self._alone.definitions
             self.tell(Change())
             if self.loaded:
                 self.when_read()
