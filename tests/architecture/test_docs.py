@@ -1,5 +1,6 @@
 """The documentation is true: its Python runs, page by page, and its links lead somewhere."""
 
+import importlib
 import os
 import re
 import shlex
@@ -94,3 +95,11 @@ def test_the_commands_of_the_pages_exist(command):
     flux = Path(sys.executable).parent / "flux"
     shown = subprocess.run([flux, *names, "--help"], capture_output=True, text=True, check=True).stdout
     assert [word for word in words if word.startswith("--") and word not in shown] == []
+
+
+@pytest.mark.parametrize("page", ["reference", "configuration"])
+def test_pages_made_of_docstrings_are_up_to_date(page, monkeypatch):
+    """After a docstring changed: ``uv run python docs/make_reference.py``."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    make_reference = importlib.import_module("make_reference")
+    assert (ROOT / "docs" / f"{page}.md").read_text() == getattr(make_reference, page)()
