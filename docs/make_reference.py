@@ -24,8 +24,8 @@ DOCS = Path(__file__).parent
 
 GROUPS = {
     "Writing workflows": (
-        "create_workflow WorkflowBuilder StepOptions WorkflowDefinition StepDefinition Context Data wait sleep "
-        "Backoff exponential fixed none FatalError"
+        "create_workflow WorkflowBuilder StepOptions WorkflowDefinition StepDefinition Context Data wait "
+        "sleep Backoff exponential fixed none FatalError"
     ),
     "Running them": (
         "FluxEngine FluxResult RetryPlan RepeatedCommit ReplayReport StepDifference Hooks HookEvent "
@@ -55,8 +55,8 @@ Flux works without any. Four places are read, and what a later one says goes bef
 3. the environment: `FLUX_DB`, `FLUX_THEME` and so on, one variable for each key,
 4. the options of the command.
 
-Both files are looked for in the project folder, which is the current folder; relative paths start there. A key
-that is unknown is refused with the place it stands in and the nearest key there is. `flux config show` prints
+Both files are looked for in the project folder, which is the current folder; relative paths start there. A
+key that is unknown is refused with the place it stands in and the nearest key there is. `flux config show` prints
 what counts, and where each value comes from.
 
 ```toml
