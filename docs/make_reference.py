@@ -56,8 +56,8 @@ Flux works without any. Four places are read, and what a later one says goes bef
 4. the options of the command.
 
 Both files are looked for in the project folder, which is the current folder; relative paths start there. A
-key that is unknown is refused with the place it stands in and the nearest key there is. `flux config show` prints
-what counts, and where each value comes from.
+key that is unknown is refused with the place it stands in and the nearest key there is. `flux config show`
+prints what counts, and where each value comes from.
 
 ```toml
 [tool.flux]
