@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from flux_engine.secrets import registered
+from flux_tui.model.remade import remade
 from flux_tui.model.secrets import Secrets
 from flux_tui.remembered import Remembered
 
@@ -60,14 +61,17 @@ class Inputs:
         }
 
     def _without_secrets(self, value: Any) -> Any:
+        return remade(value, self._kept_of)
+
+    def _kept_of(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {
-                key: self._without_secrets(item)
+                key: item
                 for key, item in value.items()
                 if key not in self._secrets and not _has_secret(key) and not _has_secret(item)
             }
         if isinstance(value, list | tuple):
-            return [self._without_secrets(item) for item in value if not _has_secret(item)]
+            return [item for item in value if not _has_secret(item)]
         return value
 
 

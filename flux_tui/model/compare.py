@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from flux_engine.execution import ErrorInfo
 from flux_tui.model.run import RunRowView, RunView, StepView
-from flux_tui.model.tree import MISSING, Mark, mark_of, merged_keys, type_tag, untagged
+from flux_tui.model.tree import DEEPEST, MISSING, Mark, mark_of, merged_keys, type_tag, untagged
 
 Value = Any
 
@@ -235,7 +235,7 @@ def places(first: Value, second: Value) -> Iterator[tuple[tuple[Hashable, ...], 
         if mark_of(one, other) is Mark.SAME:
             continue
         old, new = untagged(one), untagged(other)
-        if type_tag(one) == type_tag(other) and _alike(old, new):
+        if len(path) < DEEPEST and type_tag(one) == type_tag(other) and _alike(old, new):
             keys = merged_keys(old, new)
             inside = (((*path, key), _at(old, key), _at(new, key)) for key in keys)
             waiting.extend(reversed(list(inside)))

@@ -16,8 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flux_engine.secrets import MASK
-from flux_engine.trace.events import EventType, TraceEvent, decode_event, encode_event
+from flux_engine.trace.events import EventType, TraceEvent, decode_event
 from flux_tui.model import parse
+from flux_tui.model.event_json import event_line
 from flux_tui.model.json_text import tagged
 from flux_tui.model.run import NodeSpec, RunView, StepView
 from flux_tui.model.secrets import Secrets
@@ -118,11 +119,7 @@ def _sources(nodes: Sequence[NodeSpec], secrets: Secrets | None) -> dict[str, li
 
 
 def _line(event: TraceEvent, secrets: Secrets | None) -> str:
-    """Return an event as JSON. All other text is masked as a log is: an error may quote what it was given."""
-    value = json.loads(encode_event(event))
-    if secrets is not None:
-        value = secrets.told(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return event_line(event, secrets, (",", ":"))
 
 
 def _without_places(text: str, project: Path) -> str:

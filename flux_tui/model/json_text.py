@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
 from flux_engine.codec import encode
+from flux_tui.model.remade import Done, remade
 
+MOST_INDENTED: Final = 100
 _INVISIBLE: Final = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -40,19 +42,55 @@ def read_json(text: str) -> Any:
 
 def write_json(value: Any) -> str:
     """Return a value as JSON to edit; characters that cannot be seen are escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    text = indented(value)
     return _INVISIBLE.sub(lambda match: json.dumps(match.group())[1:-1], text)
+
+
+def indented(value: Any) -> str:
+    """Return a value as JSON to read, a line for each item."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    except RecursionError:
+        return "".join(_deep(value))
+
+
+def _deep(value: Any) -> Iterator[str]:
+    """Yield a value as indented JSON, however deep it is; below ``MOST_INDENTED`` it is indented no more."""
+    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
+    while waiting:
+        before, each, depth = waiting.pop()
+        yield before
+        if type(each) is Done:
+            continue
+        if not each or not isinstance(each, Mapping | list | tuple):
+            yield json.dumps(each, ensure_ascii=False, default=str)
+            continue
+        begin, end = "{}" if isinstance(each, Mapping) else "[]"
+        outer, inner = ("\n" + "  " * min(level, MOST_INDENTED) for level in (depth, depth + 1))
+        yield begin
+        waiting.append((outer + end, Done(None), depth))
+        if isinstance(each, Mapping):
+            names = [f"{inner}{json.dumps(str(key), ensure_ascii=False)}: " for key in each]
+            items = list(each.values())
+        else:
+            names, items = [inner] * len(each), list(each)
+        behind = [f",{name}" if at else name for at, name in enumerate(names)]
+        waiting += reversed([(name, item, depth + 1) for name, item in zip(behind, items, strict=True)])
 
 
 def tagged(value: Any) -> Any:
     """Return a value as JSON, what JSON has not in the tagged form of the codec; tags stay as they are."""
+    return remade(value, _tagged)
+
+
+def _tagged(value: Any) -> Any:
     if isinstance(value, Mapping) and all(type(key) is str for key in value):
-        return {key: tagged(item) for key, item in value.items()}
+        return dict(value)
     if type(value) is list:
-        return [tagged(item) for item in value]
+        return value.copy()
     if value is None or type(value) in (str, bool, int, float):
         return value
-    return json.loads(encode(value))
+    return Done(json.loads(encode(value)))
 
 
 def _refuse(name: str) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flux_engine.secrets import MASK, SHORTEST, registered
+from flux_tui.model.remade import Done, is_same, remade
 
 __all__ = ["MASK", "SECRET_WORDS", "Secrets", "in_environment"]
 
@@ -63,69 +64,83 @@ class Secrets:
 
         Values in the tagged form of the codec are looked into.
         """
+        return remade(value, self._redacted)
+
+    def _redacted(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return registered.mask(value)
         if isinstance(value, Mapping):
             if "$type" in value and (opened := self._tagged(value)) is not None:
                 return opened
             return {
-                registered.mask(key) if isinstance(key, str) else key: (
-                    MASK if key in self else self.redact(item)
-                )
+                registered.mask(key) if isinstance(key, str) else key: Done(MASK) if key in self else item
                 for key, item in value.items()
             }
-        if isinstance(value, list | tuple):
-            return [self.redact(item) for item in value]
-        return registered.mask(value) if isinstance(value, str) else value
+        return list(value) if isinstance(value, list | tuple) else value
 
     def _tagged(self, value: Mapping[str, Any]) -> Any:
         """Return what hides keys or text from a look at its JSON, masked; ``None`` for all else."""
         inside = value.get("value")
+        rest = {key: Done(item) for key, item in value.items()}
         if (pairs := _pairs(value)) is not None:
-            return {**value, "value": [[self.redact(key), self._of(key, item)] for key, item in pairs]}
+            return {**rest, "value": [[key, Done(MASK) if key in self else item] for key, item in pairs]}
         if value.get("$type") == "bytes" and isinstance(inside, str) and registered:
-            return {**value, "value": MASK} if _has_secret(inside) else None
+            return {**rest, "value": Done(MASK)} if _has_secret(inside) else None
         return None
-
-    def _of(self, key: object, item: Any) -> Any:
-        return MASK if key in self else self.redact(item)
 
     def told(self, value: Any) -> Any:
         """Return redacted data with every text in it masked as a line of a log is: an event quotes errors."""
-        return self._in_words(self.redact(value))
+        return remade(self.redact(value), self._in_words)
 
     def _in_words(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._in_words(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._in_words(item) for item in value]
-        return self.text(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return self.text(value)
+        return value.copy() if isinstance(value, dict | list) else value
 
     def restore(self, edited: Any, original: Any) -> Any:
         """Return an edited copy of redacted data with what was left as it was put back from the original."""
-        if edited == self.redact(original):
-            return original
+        same = is_same(edited, self.redact(original))
+        return original if same else remade((edited, original), self._put_back)
+
+    def _put_back(self, both: Any) -> Any:
+        if isinstance(both, list):  # pairs of what is edited and what was there before
+            return both.copy()
+        edited, original = both
         if isinstance(edited, Mapping) and isinstance(original, Mapping):
             now, before = _pairs(edited), _pairs(original)
             if now is not None and before is not None and len(now) == len(before):
-                both = zip(now, before, strict=True)
-                pairs = [
-                    [self.restore(key, old), self._restored(old, item, kept)]
-                    for (key, item), (old, kept) in both
-                ]
-                return {**edited, "value": pairs}
-            masked = {registered.mask(key): key for key in original if isinstance(key, str)}
-            named = {masked.get(key, key): item for key, item in edited.items()}
-            return {
-                key: self._restored(key, item, original[key]) if key in original else item
-                for key, item in named.items()
-            }
+                return self._pairs_put_back(edited, now, before)
+            return self._entries_put_back(edited, original)
         if isinstance(edited, list) and isinstance(original, list | tuple) and len(edited) == len(original):
-            return [self.restore(item, old) for item, old in zip(edited, original, strict=True)]
-        return edited
+            return list(zip(edited, original, strict=True))
+        if isinstance(original, str):
+            return Done(original if edited == registered.mask(original) else edited)
+        return Done(original if is_same(edited, original) else edited)
 
-    def _restored(self, key: object, edited: Any, original: Any) -> Any:
+    def _entries_put_back(self, edited: Mapping[Any, Any], original: Mapping[Any, Any]) -> Any:
+        if original.get("$type") == "bytes" and edited == self.redact(original):
+            return Done(original)
+        masked = {registered.mask(key): key for key in original if isinstance(key, str)}
+        named = {masked.get(key, key): item for key, item in edited.items()}
+        return {
+            key: self._kept(key, item, original[key]) if key in original else Done(item)
+            for key, item in named.items()
+        }
+
+    def _pairs_put_back(
+        self, edited: Mapping[str, Any], now: list[tuple[Any, Any]], before: list[tuple[Any, Any]]
+    ) -> dict[str, Any]:
+        """Return a dict in the tagged form: its pairs are those of the original, in their order."""
+        pairs: list[Any] = [
+            [(key, old), self._kept(old, item, kept)]
+            for (key, item), (old, kept) in zip(now, before, strict=True)
+        ]
+        return {**{key: Done(item) for key, item in edited.items()}, "value": pairs}
+
+    def _kept(self, key: object, edited: Any, original: Any) -> Any:
         if key in self:
-            return original if edited == MASK else edited
-        return self.restore(edited, original)
+            return Done(original if is_same(edited, MASK) else edited)
+        return edited, original
 
     def text(self, text: str) -> str:
         """Return a line of a log or an error with registered values masked, and those of ``password=…``.

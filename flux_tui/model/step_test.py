@@ -10,6 +10,7 @@ from msgspec import Struct
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
 from flux_tui.model.json_text import tagged
+from flux_tui.model.pruned import pruned
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
 
@@ -123,7 +124,7 @@ def _before(run: RunView, step: StepView) -> list[StepView]:
 
 
 def _literal(value: Any, indent: int) -> str:
-    text = pprint.pformat(value, width=WIDTH - indent - 16, sort_dicts=False)
+    text = _formatted(value, WIDTH - indent - 16)
     lines = text.split("\n")
     if len(lines) > 1:
         pad = " " * (indent + 4)
@@ -132,10 +133,24 @@ def _literal(value: Any, indent: int) -> str:
     return f"recorded({text})" if _has_tag(value) else text
 
 
+def _formatted(value: Any, width: int) -> str:
+    try:
+        return pprint.pformat(value, width=width, sort_dicts=False)
+    except RecursionError:  # far deeper than what a run can store
+        return pprint.pformat(pruned(value), width=width, sort_dicts=False)
+
+
 def _has_tag(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return "$type" in value or any(map(_has_tag, value.values()))
-    return isinstance(value, list) and any(map(_has_tag, value))
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            if "$type" in each:
+                return True
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+    return False
 
 
 def _identifier(name: str) -> str:

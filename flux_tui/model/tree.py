@@ -12,9 +12,13 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from flux_tui.model.remade import is_same, remade
+
 TEXT_CHUNK: Final = 120
 INLINE_TEXT: Final = 60
 MOST_CHUNKS: Final = 5_000
+DEEPEST: Final = 200
+"""Levels down to which values are told apart by what is inside them; below, they differ as a whole."""
 
 Path = tuple[Hashable, ...]
 
@@ -70,10 +74,7 @@ def mark_of(before: Any, after: Any) -> Mark:
         return Mark.DELETED
     if before is after:
         return Mark.SAME
-    try:
-        same = type(before) is type(after) and bool(before == after)
-    except RecursionError:
-        same = False
+    same = type(before) is type(after) and is_same(before, after)
     return Mark.SAME if same else Mark.CHANGED
 
 
@@ -110,10 +111,14 @@ def untagged(value: Any) -> Any:
 
 def bare(value: Any) -> Any:
     """Return a value as JSON has it, down to its leaves."""
+    return remade(value, _bare)
+
+
+def _bare(value: Any) -> Any:
     value = untagged(value)
     if isinstance(value, Mapping):
-        return {str(key): bare(item) for key, item in value.items()}
-    return [bare(item) for item in value] if isinstance(value, list) else value
+        return {str(key): item for key, item in value.items()}
+    return value.copy() if isinstance(value, list) else value
 
 
 def _of_pairs(pairs: Any) -> Any:
@@ -152,13 +157,24 @@ def text_chunks(text: str) -> list[Chunk]:
 class Node:
     """A value, before and after, whose children are listed; those that are open are nodes themselves."""
 
-    def __init__(self, path: Path, before: Any, after: Any, *, only_changes: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        before: Any,
+        after: Any,
+        *,
+        only_changes: bool = False,
+        outer: Node | None = None,
+    ) -> None:
         self.path = path
         self.before, self.after = before, after
         self.only_changes = only_changes
         self._old, self._new = untagged(before), untagged(after)
         self.keys = self._keys()
         self.open: dict[int, Node] = {}
+        self.total = len(self.keys)
+        """How many rows are visible below this node."""
+        self.outer = outer
         self._position: dict[Hashable, int] | None = None
 
     def _keys(self) -> Sequence[Hashable]:
@@ -172,11 +188,6 @@ class Node:
             text = self._old if self._new is MISSING else self._new
             return (piece := text[key.start : key.end]), piece
         return _get(self._old, key), _get(self._new, key)
-
-    @property
-    def total(self) -> int:
-        """How many rows are visible below this node."""
-        return len(self.keys) + sum(node.total for node in self.open.values())
 
     def child(self, index: int) -> tuple[Any, Any]:
         """Return the two sides of a child."""
@@ -202,14 +213,22 @@ class Node:
         node = self.open.get(index)
         if node is None:
             node = self.open[index] = self.inner(index)
+            self._more(node.total)
         return node
+
+    def _more(self, rows: int) -> None:
+        node: Node | None = self
+        while node is not None:
+            node.total += rows
+            node = node.outer
 
     def inner(self, index: int) -> Node:
         """Return a child as it would be if it was open."""
         before, after = self.child(index)
         # What is new or gone as a whole has no changes inside it.
-        inside = self.only_changes and mark_of(before, after) is Mark.CHANGED
-        return Node((*self.path, self.keys[index]), before, after, only_changes=inside)
+        marked = self.only_changes and len(self.path) < DEEPEST
+        inside = marked and mark_of(before, after) is Mark.CHANGED
+        return Node((*self.path, self.keys[index]), before, after, only_changes=inside, outer=self)
 
     def row(self, number: int) -> Row:
         """Return the row with this number among those below this node. Raises ``IndexError``."""
@@ -285,7 +304,7 @@ class Node:
             if index is None or index not in node.open:
                 return False
             if depth == len(path) - 1:
-                del node.open[index]
+                node._more(-node.open.pop(index).total)
                 return True
             node = node.open[index]
         return False

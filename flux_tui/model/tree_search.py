@@ -5,7 +5,7 @@ where they are, whatever is opened or closed.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from flux_tui.model.search import WINDOW, Needle, Scan
 from flux_tui.model.tree import MISSING, Node, Path, expandable, text_chunks, untagged
@@ -15,10 +15,10 @@ Shown = Callable[[str], str]
 """What is to be seen of a text: the text itself, or the text with its secrets masked."""
 
 
-def search(root: Node, needle: Needle, hidden: Callable[[Path], bool], shown: Shown = str) -> Scan:
+def search(root: Node, needle: Needle, hidden: Callable[[Hashable], bool], shown: Shown = str) -> Scan:
     """Go through the rows below ``root`` whose key or value has ``needle`` in it.
 
-    Values at a ``hidden`` path are not looked into. In a long text the rows of its pieces are found.
+    Values of ``hidden`` keys are not looked into. In a long text the rows of its pieces are found.
     """
     stack: list[tuple[Node, int, TreePlace]] = [(root, 0, ())]
     while stack:
@@ -27,12 +27,11 @@ def search(root: Node, needle: Needle, hidden: Callable[[Path], bool], shown: Sh
             continue
         stack.append((node, index + 1, way))
         key, place = node.keys[index], (*way, index)
-        path = (*node.path, key)
         before, after = node.child(index)
         value = untagged(before if after is MISSING else after)
-        named = len(path) > 1 and needle.within(shown(str(key)))
+        named = len(place) > 1 and needle.within(shown(str(key)))
         yield place if named else None
-        if hidden(path):
+        if len(place) > 1 and hidden(key):
             continue
         if isinstance(value, str) and expandable(value):
             yield from _in_text(value, needle, place, shown)

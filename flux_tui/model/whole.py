@@ -1,11 +1,12 @@
 """The whole of what is looked at, as text to copy, with the secrets taken out."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flux_engine.trace.events import TraceEvent, encode_event
+from flux_engine.trace.events import TraceEvent
+from flux_tui.model.event_json import event_line
+from flux_tui.model.json_text import indented
 from flux_tui.model.run import LogLine, RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.tree import bare
@@ -43,8 +44,7 @@ def logs_text(lines: Iterable[LogLine], step: StepView | None) -> str:
 
 def events_text(events: Iterable[TraceEvent], secrets: Secrets) -> str:
     """Return events as lines of JSON, as the trace has them."""
-    values = (secrets.told(json.loads(encode_event(event))) for event in events)
-    return "\n".join(json.dumps(value, ensure_ascii=False) for value in values)
+    return "\n".join(event_line(event, secrets) for event in events)
 
 
 def workflow_text(description: Mapping[str, Any]) -> str:
@@ -54,7 +54,7 @@ def workflow_text(description: Mapping[str, Any]) -> str:
 
 def value_text(value: Any) -> str:
     """Return a value as JSON to read: without the tags that keep the types."""
-    return json.dumps(bare(value), ensure_ascii=False, indent=2, default=str)
+    return indented(bare(value))
 
 
 def _step(step: StepView) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class DataTree(LineList):
 
     def masked(self, path: Path) -> bool:
         """Whether a value at this path is hidden because a key on the way to it names a secret."""
-        return not self.revealed and any(key in self.secrets for key in path[1:])
+        return any(map(self._hides, path[1:]))
 
     def render_row(self, index: int, width: int) -> Content:
         """Draw one row."""
@@ -199,7 +199,12 @@ class DataTree(LineList):
     def scan(self, needle: Needle, start: int) -> Scan:
         """Go through all values, open or not; what is masked is not looked at."""
         shown = str if self.revealed or not registered else registered.mask_cut
-        return iter(()) if start else tree_search.search(self.root, needle, self.masked, shown)
+        if start:
+            return iter(())
+        return tree_search.search(self.root, needle, self._hides, shown)
+
+    def _hides(self, key: Hashable) -> bool:
+        return not self.revealed and key in self.secrets
 
     def searched_from(self, index: int) -> int:
         """Return where the key begins, after the mark."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from flux_engine.execution import Changes
+from flux_tui.model.json_text import indented
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
 from flux_tui.model.text import printable
@@ -88,9 +88,7 @@ class DataView(Vertical):
     def copy_text(self) -> str:
         """Return the value under the cursor as text: strings as they are, all else as JSON, without tags."""
         value = bare(self.selected_value())
-        return (
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)
-        )
+        return value if isinstance(value, str) else indented(value)
 
     def action_toggle_changes(self) -> None:
         """Show only what the step changed, or everything."""
