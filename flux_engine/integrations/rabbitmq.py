@@ -19,6 +19,7 @@ from flux_engine.integrations.workers import MessageWorker, WorkerOptions
 try:
     import aio_pika
     from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection
+    from aio_pika.connection import make_url
     from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
@@ -71,7 +72,10 @@ class RabbitWorker(MessageWorker):
         self._consuming: Any = None
 
     async def _start(self) -> None:
-        self._connection = await aio_pika.connect_robust(self._url)
+        self._connection = aio_pika.RobustConnection(
+            make_url(self._url)
+        )  # known before it is there: to be closed
+        await self._connection.connect()
         for name in (self._queue, self._dead_letter):
             await _declare(self._connection, name)
         self._publishing = await self._channel(self._connection)

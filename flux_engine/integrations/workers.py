@@ -91,11 +91,20 @@ class MessageWorker(ABC):
 
         Raises what ended the work before that: an error of the broker that trying again does not heal.
         """
-        async with self:
+        async with contextlib.AsyncExitStack() as stack:
             with _on_signals(self.stop):
                 asked = asyncio.ensure_future(self._stop_asked.wait())
-                await asyncio.wait([asked, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-                asked.cancel()
+                stack.callback(asked.cancel)
+                start = asyncio.ensure_future(stack.enter_async_context(self))
+                try:
+                    await asyncio.wait([asked, start], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not start.done():
+                        start.cancel()
+                        await asyncio.wait([start])
+                if not start.cancelled():
+                    await start
+                    await asyncio.wait([asked, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
 
     async def __aenter__(self) -> Self:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import confluent_kafka
+import pytest
 
 NO_ERROR = 0
 PRODUCE = 0
@@ -39,6 +40,10 @@ class MockCluster:
         count = ctypes.c_size_t(len(errors))
         push = self._library.rd_kafka_mock_push_request_errors_array
         push(self._cluster, ctypes.c_int16(request), count, codes)
+
+    def refuse_no_more(self, request: int) -> None:
+        """Forget the errors that are left for a kind of request."""
+        self._library.rd_kafka_mock_clear_request_errors(self._cluster, ctypes.c_int16(request))
 
     def go_down(self) -> None:
         """Have every broker drop its connections and take no new ones."""
@@ -76,5 +81,6 @@ def _library_of_the_client() -> Path:
     package = Path(confluent_kafka.__file__).parent
     beside = package.parent / "confluent_kafka.libs"
     found = [*beside.glob("librdkafka*.so*"), *(package / ".dylibs").glob("librdkafka*.dylib")]
-    assert found, f"no librdkafka beside {package}"
+    if not found:
+        pytest.skip(f"no Kafka: confluent-kafka has no librdkafka of its own in {beside}")
     return found[0]

@@ -49,6 +49,20 @@ async def test_a_commit_that_is_refused_is_made_again(cluster, topic, engine, sh
     assert shop.shipped == {"1": 1}
 
 
+async def test_what_was_done_and_not_committed_is_found_again(cluster, topic, engine, shop):
+    """The messages come a second time, find their runs, and nothing is run."""
+    await topic.send(*map(order, range(5)))
+    cluster.refuse(OFFSET_COMMIT, *[UNKNOWN_ERROR] * 1000)
+    async with topic.worker(engine, {topic.name: shop.flow()}) as worker:
+        await eventually(lambda: worker.stats.acknowledged == 5)
+    cluster.refuse_no_more(OFFSET_COMMIT)
+    assert await topic.committed() is None
+    async with topic.worker(engine, {topic.name: shop.flow()}) as worker:
+        await eventually(lambda: worker.stats.acknowledged == 5)
+    assert await topic.committed() == 5
+    assert shop.begun == shop.shipped == {str(number): 1 for number in range(5)}
+
+
 async def test_no_more_is_taken_than_can_be_run_at_once(topic, engine, shop):
     """The partitions are paused while all hands are full, and resumed when one is free."""
     shop.hold(*range(20))
