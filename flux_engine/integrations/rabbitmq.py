@@ -72,9 +72,8 @@ class RabbitWorker(MessageWorker):
         self._consuming: Any = None
 
     async def _start(self) -> None:
-        self._connection = aio_pika.RobustConnection(
-            make_url(self._url)
-        )  # known before it is there: to be closed
+        # Not connect_robust: when that is cancelled, what it has begun goes on and nobody can close it.
+        self._connection = aio_pika.RobustConnection(make_url(self._url))
         await self._connection.connect()
         for name in (self._queue, self._dead_letter):
             await _declare(self._connection, name)

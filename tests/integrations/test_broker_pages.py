@@ -12,7 +12,8 @@ from pathlib import Path
 import aio_pika
 import pytest
 from broker_flows import eventually
-from test_rabbitmq import URL, needs_rabbitmq
+from rabbitmq_cable import URL
+from test_rabbitmq import needs_rabbitmq
 
 from flux_engine.integrations.messages import Message
 

@@ -1,13 +1,10 @@
 """Messages of RabbitMQ as runs, on a real broker."""
 
 import asyncio
-import contextlib
-import os
 import signal
 import subprocess
 import sys
 import uuid
-from urllib.parse import urlsplit
 
 import aio_pika
 import pytest
@@ -20,13 +17,13 @@ from broker_flows import (
     order,
     waiting_flow,
 )
+from rabbitmq_cable import URL, Cable
 from worker_process import WorkerProcess
 
 from flux_engine import FluxEngine, FluxSilentLogger, MemoryStorage
 from flux_engine.integrations.rabbitmq import RabbitWorker
 from flux_engine.retry import fixed
 
-URL = os.environ.get("FLUX_TEST_RABBITMQ_URL", "")
 needs_rabbitmq = pytest.mark.skipif(
     not URL, reason="no RabbitMQ: FLUX_TEST_RABBITMQ_URL says where one is, and .ci/rabbitmq starts one"
 )
@@ -95,49 +92,6 @@ async def queue():
         yield made
         for name in (made.name, made.dead):
             await channel.queue_delete(name)
-
-
-class Cable:
-    """A way to the broker that can be cut."""
-
-    def __init__(self):
-        self._writers = []
-        self.url = ""
-
-    @contextlib.asynccontextmanager
-    async def laid(self):
-        """Pass everything on, in both directions."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        parts = urlsplit(URL)
-        there = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
-        self.url = parts._replace(netloc=there, query="reconnect_interval=0.1").geturl()
-        try:
-            yield self
-        finally:
-            server.close()
-            self.cut()
-            await server.wait_closed()
-
-    def cut(self):
-        """Break every connection at once."""
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def _accept(self, reader, writer):
-        parts = urlsplit(URL)
-        other_reader, other_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        self._writers += [writer, other_writer]
-        await asyncio.gather(_pass_on(reader, other_writer), _pass_on(other_reader, writer))
-
-
-async def _pass_on(reader, writer):
-    with contextlib.suppress(OSError):
-        while piece := await reader.read(65536):
-            writer.write(piece)
-            await writer.drain()
-    writer.transport.abort()
 
 
 @needs_rabbitmq
