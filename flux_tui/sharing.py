@@ -30,7 +30,7 @@ def whole_text(screen: "MainScreen") -> str | None:
     if view is not None and screen.focused is not screen.workflows:
         return whole.run_text(view, desk.secrets)
     if definition is not None and definition.raw:
-        return whole.workflow_text(definition.raw)
+        return whole.workflow_text(definition.raw, desk.secrets)
     return at_hand.text_to_copy(screen)
 
 

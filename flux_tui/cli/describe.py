@@ -12,6 +12,7 @@ from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.options import Json, settings_with
 from flux_tui.cli.terminal import look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import workflow_lines
+from flux_tui.model.secrets import Secrets
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +38,7 @@ def describe(
     settings = settings_with()
     look = look_of(sys.stdout, ascii_only=settings.ascii)
     with user_code_prints_to_stderr() as data:
-        description = target_at(target).workflow.describe()
+        description = Secrets(settings.redact).described(target_at(target).workflow.describe())
         if as_json:
             data.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
         else:

@@ -151,6 +151,7 @@ def _running(view: RunView, event: TraceEvent) -> RunView:
     return replace(
         view,
         status="running",
+        worked=view.worked + view.unclosed,
         resumed_at=event.timestamp,
         updated_at=max(view.updated_at, event.timestamp),
         ended_at=None,

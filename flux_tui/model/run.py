@@ -132,6 +132,12 @@ class RunView(Struct, frozen=True, kw_only=True):
         return next((step for step in self.steps if step.status in ("failed", "interrupted")), None)
 
     @property
+    def unclosed(self) -> float:
+        """How long the present pass takes, to the latest news: all there is of one whose process died."""
+        begun = self.started_at if self.resumed_at is None else self.resumed_at
+        return 0.0 if begun is None or self.status != "running" else max(self.updated_at - begun, 0.0)
+
+    @property
     def took(self) -> float | None:
         """How long the run took that has ended: all its passes, without the pauses between them."""
         return None if self.duration is None else max(self.worked, self.duration)

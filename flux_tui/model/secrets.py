@@ -41,6 +41,10 @@ def in_environment(names: Iterable[str], environ: Mapping[str, str]) -> tuple[st
     return tuple(value for value in found if len(value.strip()) >= SHORTEST)
 
 
+_SAMPLES: Final = frozenset({"default", "examples", "const"})
+"""What a schema says of a field that is a value of it."""
+
+
 class Secrets:
     """Decides by name. ``more`` are further words, each matched as a whole part of a key."""
 
@@ -96,6 +100,19 @@ class Secrets:
         if isinstance(value, str):
             return self.text(value)
         return value.copy() if isinstance(value, dict | list) else value
+
+    def described(self, value: Any) -> Any:
+        """Return the description of a workflow with the defaults and examples of its secret fields masked."""
+        if isinstance(value, list | tuple):
+            return [self.described(item) for item in value]
+        if not isinstance(value, Mapping):
+            return registered.mask(value) if isinstance(value, str) else value
+        found = {key: self.described(item) for key, item in value.items()}
+        fields = found.get("properties")
+        for name, field in fields.items() if isinstance(fields, dict) else ():
+            if name in self and isinstance(field, dict):
+                fields[name] = {key: MASK if key in _SAMPLES else item for key, item in field.items()}
+        return found
 
     def restore(self, edited: Any, original: Any) -> Any:
         """Return an edited copy of redacted data with what was left as it was put back from the original."""

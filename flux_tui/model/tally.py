@@ -55,6 +55,8 @@ def count(kept: Tally, event: TraceEvent) -> bool:
     change = _CHANGES.get(event.type)
     if change is None:
         return False
+    if event.type == EventType.WORKFLOW_START and kept.status == "running":
+        kept.worked += max(kept.updated - kept.since, 0.0)  # a pass that was never closed: its process died
     kept.updated = max(kept.updated, event.timestamp)
     kept.worked += parse.pass_time(event)
     change(kept, event)

@@ -47,9 +47,9 @@ def events_text(events: Iterable[TraceEvent], secrets: Secrets) -> str:
     return "\n".join(event_line(event, secrets) for event in events)
 
 
-def workflow_text(description: Mapping[str, Any]) -> str:
+def workflow_text(description: Mapping[str, Any], secrets: Secrets) -> str:
     """Return the description of a workflow as JSON."""
-    return value_text(dict(description))
+    return value_text(secrets.described(description))
 
 
 def value_text(value: Any) -> str:

@@ -259,6 +259,21 @@ def test_the_row_of_a_run_tells_the_same_time_as_the_run():
     assert kept.row().duration == fold(story).took == 500
 
 
+def test_the_time_of_a_pass_whose_process_died_counts_to_its_last_event():
+    """Nothing closed it; what its steps took is not forgotten."""
+    story = [
+        event("workflow:start", graph=GRAPH),
+        event("step:complete", 300, "fetch", duration=300.0),
+        event("step:start", 300, "pay"),
+        event("workflow:start", 90_000, graph=GRAPH, meta={"resume": True, "fromStep": "pay"}),
+        event("workflow:complete", 90_050, duration=50.0),
+    ]
+    kept = tally(story[0])
+    for each in story:
+        count(kept, each)
+    assert kept.row().duration == fold(story).took == 350
+
+
 def test_a_retry_of_one_step_leaves_the_others():
     """Scope "only" without a list of steps sends back that step alone."""
     done = fold(

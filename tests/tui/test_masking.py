@@ -165,3 +165,18 @@ def test_code_is_masked_also_when_the_secret_is_known_later(tmp_path):
     assert source_lines(str(file))[0] == 'key = "pk_live_later"'
     registered.add(["pk_live_later"])
     assert source_lines(str(file))[0] == f'key = "{MASK}"'
+
+
+def test_the_description_of_a_workflow_keeps_its_fields_and_hides_their_secret_defaults():
+    """Nested types have fields too."""
+    field = {"type": "string", "default": "pw-default", "examples": ["pw-example"]}
+    schema = {
+        "properties": {"password": field, "n": {"default": 1}},
+        "$defs": {"A": {"properties": {"token": field}}},
+    }
+    shown = Secrets().described({"name": KEY, "input_schema": schema})
+    assert shown["name"] == MASK
+    hidden = {"type": "string", "default": MASK, "examples": MASK}
+    assert shown["input_schema"]["properties"] == {"password": hidden, "n": {"default": 1}}
+    assert shown["input_schema"]["$defs"]["A"]["properties"]["token"] == hidden
+    assert field["default"] == "pw-default"
