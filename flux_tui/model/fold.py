@@ -247,7 +247,7 @@ def _waiting(step: StepView, event: TraceEvent) -> StepView:
 
 def _ended(step: StepView, event: TraceEvent, status: str) -> StepView:
     tries, most = _tries(step, event)
-    duration = event.duration
+    duration = event.duration if event.step_name == step.name else None
     if duration is None and step.started_at is not None:
         duration = max(event.timestamp - step.started_at, 0.0)
     return replace(

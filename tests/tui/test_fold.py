@@ -274,6 +274,20 @@ def test_the_time_of_a_pass_whose_process_died_counts_to_its_last_event():
     assert kept.row().duration == fold(story).took == 350
 
 
+def test_a_step_that_is_cancelled_with_its_run_took_its_own_time():
+    """The end of the run tells how long the run took."""
+    view = fold(
+        [
+            event("workflow:start", graph=GRAPH),
+            event("step:complete", 4_000, "fetch", duration=4_000.0),
+            event("step:start", 4_000, "pay"),
+            event("workflow:cancel", 5_000, duration=5_000.0),
+        ]
+    )
+    assert view.step("pay").status == "cancelled"
+    assert (view.step("pay").duration, view.duration) == (1_000, 5_000)
+
+
 def test_a_retry_of_one_step_leaves_the_others():
     """Scope "only" without a list of steps sends back that step alone."""
     done = fold(
