@@ -1,11 +1,9 @@
 """How a workflow is written: ``create_workflow`` and the builder it returns."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from msgspec import structs
-from pydantic import TypeAdapter
-from pydantic.errors import PydanticUserError
 
 from flux_engine.context import Context
 from flux_engine.data import Data, DataShape, is_text
@@ -22,7 +20,9 @@ from flux_engine.fingerprint import fingerprint
 from flux_engine.retry import Backoff, as_backoff, exponential
 from flux_engine.running.attempt import is_async
 from flux_engine.steps_graph import order
-from flux_engine.typed_data import data_shape
+
+if TYPE_CHECKING:
+    from flux_engine.typed_input import TypedInput
 
 NewInputT = TypeVar("NewInputT")
 NewDataT = TypeVar("NewDataT")
@@ -65,7 +65,7 @@ class WorkflowBuilder(Generic[InputT, DataT]):
         _check_name("a workflow", name)
         self._name = name
         self._steps: list[StepDefinition] = []
-        self._input_type: TypeAdapter[Any] | None = None
+        self._input_type: TypedInput[Any] | None = None
         self._shape = DataShape()
         self._check: Callable[[Any], Any] | None = None
         self._built: WorkflowDefinition[InputT, DataT] | None = None
@@ -92,16 +92,15 @@ class WorkflowBuilder(Generic[InputT, DataT]):
 
         ``ctx.input`` is an instance of it. Raises ``DefinitionError`` for a type pydantic cannot handle.
         """
-        try:
-            self._input_type = TypeAdapter(kind)
-        except PydanticUserError as error:
-            raise DefinitionError(
-                f"workflow {self._name!r}: pydantic cannot validate {kind!r}: {error}"
-            ) from error
+        from flux_engine.typed_input import TypedInput  # noqa: PLC0415 - imports pydantic
+
+        self._input_type = TypedInput(kind, self._name)
         return cast("WorkflowBuilder[Any, DataT]", self._changed())
 
     def data(self, kind: type[NewDataT], /) -> "WorkflowBuilder[InputT, NewDataT]":
         """State the type of ``ctx.data``: a pydantic model or a dataclass whose fields all have defaults."""
+        from flux_engine.typed_data import data_shape  # noqa: PLC0415 - imports pydantic
+
         self._shape = data_shape(kind, self._name)
         return cast("WorkflowBuilder[InputT, NewDataT]", self._changed())
 

@@ -3,12 +3,10 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
-from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 
 from flux_engine.codec import decode, encode
 from flux_engine.data import DataShape
@@ -16,6 +14,9 @@ from flux_engine.errors import InvalidInputError, SerializationError, StepNotFou
 from flux_engine.fingerprint import source_of
 from flux_engine.retry import Backoff
 from flux_engine.steps_graph import followers
+
+if TYPE_CHECKING:
+    from flux_engine.typed_input import TypedInput
 
 InputT = TypeVar("InputT")
 DataT = TypeVar("DataT")
@@ -92,7 +93,7 @@ class WorkflowDefinition(Generic[InputT, DataT]):
         *,
         name: str,
         steps: tuple[StepDefinition, ...],
-        input_type: TypeAdapter[InputT] | None,
+        input_type: "TypedInput[InputT] | None",
         shape: DataShape,
         check_input: Callable[[Any], Any] | None,
     ) -> None:
@@ -203,21 +204,12 @@ class WorkflowDefinition(Generic[InputT, DataT]):
         return self.graph | {"input_schema": self._input_schema(), "data_schema": self._shape.schema()}
 
     def _input_schema(self) -> dict[str, Any] | None:
-        if self._input_type is None:
-            return None
-        try:
-            return self._input_type.json_schema()
-        except PydanticUserError:
-            return None
+        return None if self._input_type is None else self._input_type.schema()
 
     def validate_input(self, value: Any) -> Any:
         """Return the input as its type. Raises ``InvalidInputError`` with every problem found."""
         if self._input_type is not None:
-            try:
-                value = self._input_type.validate_python(value)
-            except ValidationError as error:
-                problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
-                raise InvalidInputError(self._name, problems) from error
+            value = self._input_type.validate(value)
         if self._check_input is not None:
             try:
                 verdict = self._check_input(value)
@@ -230,21 +222,13 @@ class WorkflowDefinition(Generic[InputT, DataT]):
     def encode_input(self, value: Any) -> str:
         """Return a validated input as JSON text. Raises ``InvalidInputError`` for what cannot be stored."""
         try:
-            if self._input_type is None:
-                return encode(value)
-            return self._input_type.dump_json(value, by_alias=True, round_trip=True).decode()
+            return encode(value) if self._input_type is None else self._input_type.encode(value)
         except (SerializationError, ValueError, TypeError) as error:  # pydantic's are ValueErrors
             raise InvalidInputError(self._name, [("", f"it cannot be stored: {error}")]) from error
 
     def decode_input(self, text: str) -> Any:
         """Return a stored input as its type. Raises ``InvalidInputError`` when it no longer fits."""
-        if self._input_type is None:
-            return decode(text)
-        try:
-            return self._input_type.validate_json(text)
-        except ValidationError as error:
-            problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
-            raise InvalidInputError(self._name, problems) from error
+        return decode(text) if self._input_type is None else self._input_type.decode(text)
 
 
 def draw_edges(steps: tuple[StepDefinition, ...]) -> tuple[tuple[str, str], ...]:

@@ -5,15 +5,17 @@ stored, and running user code again could change it.
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from enum import Enum, Flag
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from msgspec import Struct, field
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -69,7 +71,13 @@ def build_dataclass(cls: type, parts: Parts) -> Any:
     return instance
 
 
-def model_parts(value: BaseModel) -> Parts:
+def is_model(cls: type) -> "TypeGuard[type[BaseModel]]":
+    """Whether a class is a pydantic model. As long as nobody has imported pydantic, none is."""
+    base = getattr(sys.modules.get("pydantic.main"), "BaseModel", None)
+    return base is not None and issubclass(cls, base)
+
+
+def model_parts(value: "BaseModel") -> Parts:
     """Take a pydantic model apart."""
     cls = type(value)
     values = value.__dict__
@@ -83,8 +91,10 @@ def model_parts(value: BaseModel) -> Parts:
     )
 
 
-def build_model(cls: type[BaseModel], parts: Parts) -> BaseModel:
+def build_model(cls: "type[BaseModel]", parts: Parts) -> "BaseModel":
     """Put a pydantic model together, as unpickling would. New and lost fields: as in a dataclass."""
+    from pydantic import BaseModel  # noqa: PLC0415 - takes 35 ms, and is there already when a model is
+
     fields = {}
     for name, info in cls.model_fields.items():
         if name in parts.fields:
@@ -111,13 +121,15 @@ def build_model(cls: type[BaseModel], parts: Parts) -> BaseModel:
     return model
 
 
-def has_private_default(cls: type[BaseModel], name: str) -> bool:
+def has_private_default(cls: "type[BaseModel]", name: str) -> bool:
     """Whether a private attribute of a model can be made anew."""
+    from pydantic_core import PydanticUndefined  # noqa: PLC0415 - as above
+
     attribute = cls.__private_attributes__[name]
     return attribute.default_factory is not None or attribute.default is not PydanticUndefined
 
 
-def _private_default(cls: type[BaseModel], name: str) -> Any:
+def _private_default(cls: "type[BaseModel]", name: str) -> Any:
     attribute = cls.__private_attributes__[name]
     if attribute.default_factory is None:
         return deepcopy(attribute.default)

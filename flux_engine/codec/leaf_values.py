@@ -5,6 +5,7 @@ with the reason when a value cannot be written. ``UNPACK`` has the way back for 
 ``ValueError``, ``TypeError``, ``ArithmeticError`` or ``LookupError`` when the object is malformed.
 """
 
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from pydantic_core import TzInfo
 
 Wire = dict[str, Any]
 
@@ -61,7 +60,7 @@ def _pack_zone(zone: tzinfo | None) -> Wire:
         return {**told, "zoneOffset": _triple(offset)} if offset.microseconds else told
     if type(zone) is ZoneInfo and zone.key is not None:
         return {"zone": zone.key}
-    if type(zone) is TzInfo:
+    if type(zone) is getattr(sys.modules.get("pydantic_core"), "TzInfo", None):
         return {"zoneBy": "pydantic"}
     raise ValueError(
         f"its time zone is a {type(zone).__module__}.{type(zone).__qualname__}; "
@@ -106,6 +105,8 @@ def _unpack_zone(wire: Wire, value: datetime | time) -> tzinfo | None:
     if "zoneOffset" in wire:
         return timezone(offset)
     if wire.get("zoneBy") == "pydantic":
+        from pydantic_core import TzInfo  # noqa: PLC0415 - slow to import, rarely wanted
+
         return TzInfo(int(offset.total_seconds()))
     return value.tzinfo
 

@@ -5,15 +5,24 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from math import isfinite
 from types import NoneType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
-from pydantic import BaseModel
 
 from flux_engine.codec.class_names import name_of
-from flux_engine.codec.instances import Parts, dataclass_parts, has_private_default, member_key, model_parts
+from flux_engine.codec.instances import (
+    Parts,
+    dataclass_parts,
+    has_private_default,
+    is_model,
+    member_key,
+    model_parts,
+)
 from flux_engine.codec.leaf_values import INT64, PACK, Wire
 from flux_engine.errors import SerializationError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 DEEPEST = 200
 """How many values may be nested in one another."""
@@ -77,7 +86,7 @@ class Packer:
         cls = type(value)
         if isinstance(value, Enum):
             return Packer._pack_enum
-        if isinstance(value, BaseModel):
+        if is_model(cls):
             return Packer._pack_model
         if isinstance(value, dict) and getattr(cls, "__flux_plain__", False) is True:
             return Packer._pack_dict
@@ -131,7 +140,7 @@ class Packer:
             self.refuse(str(error), "Store a plain dataclass.", value)
         return self._pack_parts({"$type": "dataclass", "class": name}, parts)
 
-    def _pack_model(self, value: BaseModel) -> Wire:
+    def _pack_model(self, value: "BaseModel") -> Wire:
         parts = model_parts(value)
         wire = self._pack_parts({"$type": "model", "class": self._name(value)}, parts)
         private = {name: self._pack_private(value, name, item) for name, item in parts.private.items()}
@@ -139,7 +148,7 @@ class Packer:
         wire["set"] = list(parts.fields_set)
         return {**wire, "private": private} if private else wire
 
-    def _pack_private(self, model: BaseModel, name: str, value: Any) -> Any:
+    def _pack_private(self, model: "BaseModel", name: str, value: Any) -> Any:
         if has_private_default(type(model), name):
             return self._if_storable(_part(name), value)
         return self._pack_inside(_part(name), value)

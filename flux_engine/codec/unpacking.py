@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from pydantic import BaseModel
-
 from flux_engine.codec.class_names import find_class
-from flux_engine.codec.instances import Parts, build_dataclass, build_model, find_member
+from flux_engine.codec.instances import Parts, build_dataclass, build_model, find_member, is_model
 from flux_engine.codec.leaf_values import UNPACK, Wire
 from flux_engine.errors import SerializationError, UnknownTypeError
 
@@ -72,7 +70,7 @@ class Unpacker:
 
     def unpack_model(self, wire: Wire) -> Any:
         """Return the instance."""
-        cls = self._find(wire, lambda found: issubclass(found, BaseModel))
+        cls = self._find(wire, is_model)
         return build_model(cls, self._parts(wire))
 
     def _find(self, wire: Wire, fits: Callable[[type], bool]) -> Any:
