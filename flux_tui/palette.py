@@ -58,7 +58,7 @@ class JumpProvider(Provider):
     def _workflows(self, main: "MainScreen", text: str) -> Iterator[Hit]:
         matcher = self.matcher(text)
         for definition in main.desk.definitions.workflows:
-            score = matcher.match(definition.name)
+            score = matcher.match(printable(definition.name))
             if score <= 0:
                 continue
             name = printable(definition.name)
@@ -75,7 +75,7 @@ class JumpProvider(Provider):
         view, definition = main.run_view, main.definition
         spec = view.graph if view is not None else None if definition is None else definition.graph
         for node in () if spec is None else spec.nodes:
-            score = matcher.match(node.name)
+            score = matcher.match(printable(node.name))
             if score <= 0:
                 continue
             step = None if view is None else view.step(node.name)

@@ -19,6 +19,7 @@ from flux_engine.execution import RunStatus
 from flux_engine.storage.base import RunQuery
 from flux_tui.model import when
 from flux_tui.model.run import RunRowView
+from flux_tui.model.secrets import Secrets
 
 INTERRUPTED: Final = "interrupted"
 TIMES: Final = "10m, 2h, today, 14:30 or 2026-11-01"
@@ -37,6 +38,7 @@ FIELDS: Final = {
 """What may stand before a colon, and the field that it is."""
 
 STATUSES: Final = (*(status.value for status in RunStatus), INTERRUPTED)
+_SECRETS: Final = Secrets()
 _WORD: Final = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _TOOK: Final = re.compile(r"([<>])=?(.+)")
 
@@ -187,8 +189,13 @@ def _anywhere(term: Term, row: RunRowView) -> bool:
         or text in row.id.casefold()
         or text in row.status
         or (row.current_step is not None and text in row.current_step.casefold())
-        or (row.error is not None and text in row.error.casefold())
+        or (row.error is not None and text in row.error.casefold() and _is_shown(text, row.error))
     )
+
+
+def _is_shown(text: str, error: str) -> bool:
+    """Say whether a text that is in an error is there also when its secrets are masked."""
+    return text in _SECRETS.text(error).casefold()
 
 
 def _workflow(term: Term, row: RunRowView) -> bool:

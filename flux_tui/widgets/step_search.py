@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from flux_tui.model.search import Needle, Scan
+from flux_tui.model.text import printable
 from flux_tui.widgets.graph import StepGraph
 
 
@@ -28,7 +29,7 @@ class StepSearch:
     def scan(self, needle: Needle, start: int) -> Scan:
         """Go through the steps from ``start`` on."""
         for place, name in enumerate(self._names[start:], start=start):
-            yield place if needle.within(name) else None
+            yield place if needle.within(printable(name)) else None
 
     def place_here(self) -> int:
         """Return the place of the selected step, or one before all others."""

@@ -12,7 +12,9 @@ from flux_engine.codec import encode
 from flux_engine.execution import ErrorInfo, Frame
 from flux_engine.secrets import MASK, registered
 from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.model.filter import compile_filter
 from flux_tui.model.preview import preview
+from flux_tui.model.run import RunRowView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import source_lines
 from flux_tui.model.text import drawable, printable
@@ -180,3 +182,12 @@ def test_the_description_of_a_workflow_keeps_its_fields_and_hides_their_secret_d
     assert shown["input_schema"]["properties"] == {"password": hidden, "n": {"default": 1}}
     assert shown["input_schema"]["$defs"]["A"]["properties"]["token"] == hidden
     assert field["default"] == "pw-default"
+
+
+def test_no_filter_finds_what_is_masked():
+    """Else it could be guessed, a letter at a time."""
+    error = f"ValueError: bad {KEY} password=hunter2"
+    row = RunRowView(id="r1", workflow="pay", status="failed", started_at=0, updated_at=0, error=error)
+    assert compile_filter("bad").matches(row)
+    for hidden in (KEY, KEY[3:8], "hunter"):
+        assert not compile_filter(hidden).matches(row)
