@@ -14,7 +14,7 @@ import typer
 
 from flux_tui.cli.errors import BAD_USE, told
 
-_MODULES: Final = {
+COMMAND_MODULES: Final = {
     "dev": "flux_tui.cli.dev",
     "run": "flux_tui.cli.run",
     "runs": "flux_tui.cli.runs",
@@ -33,11 +33,10 @@ _MODULES: Final = {
 
 def run_flux() -> None:
     """Run the command that the arguments of this process ask for."""
-    app = _empty_app()
-    app.callback(no_args_is_help=True)(_flux)
+    app = root_app()
     asked_for = next((word for word in _words(sys.argv, os.environ) if not word.startswith("-")), "")
-    for name in [asked_for] if asked_for in _MODULES else _MODULES:
-        import_module(_MODULES[name]).add_to(app)
+    for name in [asked_for] if asked_for in COMMAND_MODULES else COMMAND_MODULES:
+        import_module(COMMAND_MODULES[name]).add_to(app)
     with _errors_told():
         app(prog_name="flux")
 
@@ -54,9 +53,16 @@ def _words(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
 def run_dashboard_command() -> None:
     """Run ``flux dev`` under the name of ``flux-tui``."""
     app = _empty_app()
-    import_module(_MODULES["dev"]).add_to(app)
+    import_module(COMMAND_MODULES["dev"]).add_to(app)
     with _errors_told():
         app(prog_name="flux-tui")
+
+
+def root_app() -> typer.Typer:
+    """Return ``flux`` without its commands."""
+    app = _empty_app()
+    app.callback(no_args_is_help=True)(_flux)
+    return app
 
 
 def _empty_app() -> typer.Typer:

@@ -1,6 +1,5 @@
 """``flux runs compare``: two runs step by step."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from flux_tui.cli.options import Db, Json, RunId, settings_with
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.model.compare import Comparison, Difference, RowComparison, compare
 from flux_tui.model.compare_words import comparison_text
+from flux_tui.model.json_text import write_json
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.stored import from_state
 from flux_tui.model.tree import MISSING, bare
@@ -36,7 +36,7 @@ def compare_runs(run: RunId, other: Other = None, *, db: Db = None, as_json: Jso
     first = run_of(settings, other or _completed(settings, second.id, second.name))
     comparison = compare(from_state(first), from_state(second))
     if as_json:
-        typer.echo(json.dumps(_as_json(comparison, known_secrets(settings)), indent=2, ensure_ascii=False))
+        typer.echo(write_json(_as_json(comparison, known_secrets(settings))))
         return
     typer.echo(comparison_text(comparison, known_secrets(settings)))
 

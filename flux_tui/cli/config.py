@@ -13,7 +13,8 @@ from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Json
 from flux_tui.cli.terminal import look_of
 from flux_tui.cli.texts import shown_path
-from flux_tui.settings import KEYS, Layer, files, layers, load_settings
+from flux_tui.model.json_text import write_json
+from flux_tui.settings import KEYS, Layer, Settings, adapter, files, layers, load_settings
 
 DEFAULT: Final = "default"
 HAS_PROBLEMS: Final = 1
@@ -77,12 +78,12 @@ def show(
     if unknown:
         raise UsageError(f"there is no setting {unknown[0]!r}. There are: {', '.join(KEYS)}")
     settings = load_settings(Path.cwd(), {})
-    values = settings.model_dump(mode="json")
+    values = adapter(Settings).dump_python(settings, mode="json")
     origins = origins_of(layers(Path.cwd(), {}))
     chosen = [key for key in KEYS if not names or key in names]
     if as_json:
         rows = {key: {"value": values[key], "from": origins.get(key, DEFAULT)} for key in chosen}
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(write_json(rows))
         return
     look = look_of(sys.stdout, ascii_only=settings.ascii)
     texts = {key: json.dumps(values[key], ensure_ascii=False) for key in chosen}
@@ -120,7 +121,7 @@ def keys(
         rows = json.loads(keymap.as_json(settings.keymap, every))
         for row, key in zip(rows, every, strict=True):
             row |= {"default": list(key.keys), "rebound": key.id in settings.keymap}
-        typer.echo(json.dumps({"keys": rows, "problems": problems}, indent=2, ensure_ascii=False))
+        typer.echo(write_json({"keys": rows, "problems": problems}))
     else:
         cells = max((len(key.id) for key in every), default=0)
         for key in every:

@@ -21,6 +21,7 @@ from flux_tui.cli.options import Db, Json, Retries, RunId, Target, Trace, Workfl
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.terminal import look_of
 from flux_tui.cli.texts import status_of
+from flux_tui.model.json_text import write_json
 from flux_tui.model.text import printable
 from flux_tui.runner.edited import edited_value, edited_values
 from flux_tui.settings import Settings
@@ -166,7 +167,7 @@ def _stop(settings: Settings, beginning: str, verb: Ask, wanted: str, *, as_json
     found = run_of(settings, beginning)
     state = _in_engine(settings, lambda engine: verb(engine, found.id))
     if as_json:
-        typer.echo(json.dumps(to_plain(state), indent=2, ensure_ascii=False))
+        typer.echo(write_json(to_plain(state)))
         return
     look = look_of(sys.stderr, ascii_only=settings.ascii)
     status = status_of(state)

@@ -1,6 +1,5 @@
 """``flux describe``: what a workflow consists of."""
 
-import json
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.options import Json, settings_with
 from flux_tui.cli.terminal import look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import workflow_lines
+from flux_tui.model.json_text import write_json
 from flux_tui.model.secrets import Secrets
 
 
@@ -40,6 +40,6 @@ def describe(
     with user_code_prints_to_stderr() as data:
         description = Secrets(settings.redact).described(target_at(target).workflow.describe())
         if as_json:
-            data.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+            data.write(write_json(description) + "\n")
         else:
             data.write("\n".join(workflow_lines(description, look)) + "\n")

@@ -1,6 +1,5 @@
 """``flux doctor``: what is wrong here, and what to do about it."""
 
-import json
 import os
 import sys
 from collections import Counter
@@ -14,6 +13,7 @@ from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.options import Db, Json, Trace
 from flux_tui.cli.terminal import Look, look_of
 from flux_tui.doctor import Check, State, examine
+from flux_tui.model.json_text import write_json
 from flux_tui.model.text import printable
 
 FOUND: Final = 1
@@ -49,7 +49,7 @@ def doctor(*, db: Db = None, trace: Trace = None, as_json: Json = False) -> None
     counts = Counter(check.state for check in found)
     if as_json:
         checks = [msgspec.to_builtins(check) for check in found]
-        typer.echo(json.dumps({"ok": not counts[State.BAD], "checks": checks}, indent=2, ensure_ascii=False))
+        typer.echo(write_json({"ok": not counts[State.BAD], "checks": checks}))
     else:
         typer.echo(_summary(counts), err=True)
     raise typer.Exit(FOUND if counts[State.BAD] else 0)

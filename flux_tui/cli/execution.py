@@ -20,6 +20,7 @@ from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.progress import Progress
 from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
 from flux_tui.cli.texts import error_lines
+from flux_tui.model.json_text import write_json
 from flux_tui.model.masked import masked_error
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import duration_text, printable
@@ -108,7 +109,7 @@ class Foreground:
             return [f"the run had ended before it could be interrupted: flux runs show {run_id}"]
         step = next(iter(self._progress.running), None)
         return [
-            f"{self._look.glyph('interrupted')} interrupted{f' at {step}' if step else ''}",
+            f"{self._look.glyph('interrupted')} interrupted{f' at {printable(step)}' if step else ''}",
             f"what is done is kept; go on with it: {_command('resume', run_id, where)}",
         ]
 
@@ -125,7 +126,7 @@ def foreground(settings: Settings) -> Iterator[Foreground]:
 def _outcome(result: FluxResult[Any], look: Look, where: tuple[str, ...], secrets: Secrets) -> list[str]:
     took = f" in {duration_text(result.duration * 1000)}"
     error = result.error
-    at = f" at {error.step}" if error is not None and error.step else ""
+    at = f" at {printable(error.step)}" if error is not None and error.step else ""
     lines = [f"{look.glyph(result.status)} {result.status}{at}{took}"]
     if result.status == "suspended":
         return [*lines, *_waits(result, where)]
@@ -165,7 +166,7 @@ def _command(verb: str, run_id: str, where: tuple[str, ...]) -> str:
 
 def _write_result(result: FluxResult[Any], data: TextIO, secrets: Secrets, *, as_json: bool) -> None:
     if as_json:
-        data.write(json.dumps(result_json(result, secrets), indent=2, ensure_ascii=False) + "\n")
+        data.write(write_json(result_json(result, secrets)) + "\n")
     elif result.status != "failed":
         data.write(to_text(result.data) + "\n")
     data.flush()

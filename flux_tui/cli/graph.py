@@ -1,6 +1,5 @@
 """``flux graph``: a workflow, or a run of one, as a picture for a terminal or for another program."""
 
-import json
 import time
 from enum import StrEnum
 from typing import Annotated, Any
@@ -19,6 +18,7 @@ from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr, wid
 from flux_tui.model.captions import shown_status
 from flux_tui.model.diagram import dot, mermaid
 from flux_tui.model.graph_text import fitting_layout, graph_lines, steps_by_name
+from flux_tui.model.json_text import write_json
 from flux_tui.model.run import GraphSpec, StepView, graph_spec
 from flux_tui.model.stored import from_state
 from flux_tui.model.text import printable
@@ -83,7 +83,7 @@ def graph(
     with user_code_prints_to_stderr() as data:
         drawn = _of_target(target) if target is not None else _of_run(settings, str(run))
         if as_json:
-            text = json.dumps(_as_json(drawn), indent=2, ensure_ascii=False)
+            text = write_json(_as_json(drawn))
         elif form is Form.MERMAID:
             text = mermaid(drawn.graph, drawn.steps)
         elif form is Form.DOT:

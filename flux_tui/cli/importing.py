@@ -1,7 +1,6 @@
 """``flux import``: taking over the runs of a store that the ancestor wrote."""
 
 import asyncio
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, Json, settings_with
 from flux_tui.cli.texts import shown_path
+from flux_tui.model.json_text import write_json
 from flux_tui.workspace import make_folder
 
 _SQLITE: Final = b"SQLite format 3\x00"
@@ -61,7 +61,7 @@ def import_file(
     report = asyncio.run(imported())
     typer.echo(f"{report}\ninto {shown_path(settings.db)}. See them with: flux runs list", err=True)
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False))
+        typer.echo(write_json(msgspec.to_builtins(report)))
     if report.problems:
         raise typer.Exit(SOME_FAILED)
 

@@ -4,7 +4,6 @@ Unlike the form in which values are stored, this one is for reading only: a ``De
 a string, bytes become base64, a model an object.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+
+from flux_tui.model.json_text import write_json
 
 
 def to_plain(value: Any) -> Any:
@@ -23,7 +24,7 @@ def to_plain(value: Any) -> Any:
 
 def to_text(value: Any) -> str:
     """Return ``value`` as indented JSON text."""
-    return json.dumps(to_plain(value), indent=2, ensure_ascii=False)
+    return write_json(to_plain(value))
 
 
 def _unpacked(value: Any) -> Any:

@@ -1,7 +1,6 @@
 """``flux prune``, which is also ``flux runs prune``: removing runs that nobody will look at again."""
 
 import asyncio
-import json
 import sqlite3
 import sys
 import time
@@ -27,6 +26,7 @@ from flux_tui.cli.options import Db, Json, Trace, Yes, settings_with
 from flux_tui.cli.terminal import look_of
 from flux_tui.cli.texts import counted
 from flux_tui.model import when
+from flux_tui.model.json_text import write_json
 from flux_tui.model.text import printable
 from flux_tui.settings import Settings
 from flux_tui.workspace import open_engine
@@ -113,7 +113,7 @@ def prune(
             by_workflow.setdefault(name, {})[state] = count
         written: dict[str, Any] = {"dry_run": dry_run, "found": len(found), "by_workflow": by_workflow}
         written |= {"deleted": list(done.deleted), "kept": done.kept, "bytes_freed": freed}
-        typer.echo(json.dumps(written, indent=2, ensure_ascii=False))
+        typer.echo(write_json(written))
 
 
 def _age(text: str) -> timedelta:

@@ -1,7 +1,6 @@
 """``flux replay``: whether the code as it is now comes to what recorded runs came to."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -18,6 +17,7 @@ from flux_tui.cli.masking import masked_report
 from flux_tui.cli.options import Db, Json, Target, Workflows, settings_with
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
+from flux_tui.model.json_text import write_json
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import printable
 from flux_tui.runner.collect import Workflow
@@ -105,7 +105,7 @@ def replay(
         typer.echo("\n".join(_told(reports, look)), err=True)
         if as_json:
             value: Any = to_plain(reports if every or len(reports) != 1 else reports[0])
-            data.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+            data.write(write_json(value) + "\n")
     raise typer.Exit(0 if all(report.ok for report in reports) else RUN_FAILED)
 
 

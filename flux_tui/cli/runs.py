@@ -1,6 +1,5 @@
 """``flux runs``: the runs in the store."""
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.step import show_step
 from flux_tui.cli.terminal import look_of, width
 from flux_tui.cli.texts import listing_lines, run_lines, shown_path
+from flux_tui.model.json_text import write_json
 from flux_tui.model.masked import masked_error
 from flux_tui.model.secrets import Secrets
 
@@ -71,7 +71,7 @@ def list_runs(
         secrets = Secrets(settings.redact)
         runs = [_without(run, secrets) for run in in_store(settings, listed)]
     if as_json:
-        typer.echo(json.dumps(to_plain(runs), indent=2, ensure_ascii=False))
+        typer.echo(write_json(to_plain(runs)))
         return
     cells = width() if sys.stdout.isatty() else None
     for line in listing_lines(runs, datetime.now(UTC), look, cells):
@@ -114,7 +114,7 @@ def show(
     if as_json:
         plain = to_plain(state)
         plain = plain if secrets is None else secrets.told(plain)
-        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+        typer.echo(write_json(plain))
         return
     if secrets is not None and state.error is not None:
         state = replace(state, error=masked_error(state.error, secrets))

@@ -1,6 +1,5 @@
 """``flux runs show --step``: one step of a run, with the data that it found and that it left."""
 
-import json
 from typing import Any
 
 import typer
@@ -10,6 +9,7 @@ from flux_tui.cli.errors import UsageError
 from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.terminal import Look
 from flux_tui.cli.texts import error_lines
+from flux_tui.model.json_text import write_json
 from flux_tui.model.masked import masked_error
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.text import duration_text, printable
@@ -43,7 +43,7 @@ def show_step(state: WorkflowState, name: str, secrets: Secrets | None, look: Lo
     """Write a step to standard output."""
     found = step_json(state, name, secrets)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        typer.echo(write_json(found))
         return
     entry = step_of(state, name)
     status = str(entry.status)

@@ -19,7 +19,7 @@ def error_lines(error: ErrorInfo, look: Look) -> list[str]:
     lines = [look.toned(printable(head), "error"), *(f"  {printable(line)}" for line in more)]
     frame = next((frame for frame in reversed(error.frames) if frame.user), None)
     if frame is not None:
-        lines.append(f"  {shown_path(frame.file)}:{frame.line} in {frame.function}")
+        lines.append(f"  {shown_path(frame.file)}:{frame.line} in {printable(frame.function)}")
         if frame.code:
             lines.append(f"  {look.sign('▸', '>')} {frame.line:>4}  {printable(frame.code)}")
     return lines
@@ -29,9 +29,9 @@ def shown_path(file: str | Path) -> str:
     """Return a path as seen from the current folder, if it lies below it."""
     path = Path(file)
     try:
-        return str(path.relative_to(Path.cwd()))
+        return printable(str(path.relative_to(Path.cwd())))
     except ValueError:
-        return str(path)
+        return printable(str(path))
 
 
 def status_of(run: RunSummary | WorkflowState) -> str:
@@ -55,7 +55,7 @@ def listing_lines(runs: Sequence[RunSummary], now: datetime, look: Look, cells: 
         age = age_text((now - run.created_at).total_seconds() * 1000)
         about = printable(run.error or run.current_step or "")
         status = status_of(run)
-        text = f"{fit(status, 11)}  {run.id:<{ids}}  {fit(printable(run.name), names)}  {age:>4}  {about}"
+        text = f"{fit(status, 11)}  {printable(run.id):<{ids}}  {fit(printable(run.name), names)}  {age:>4}  {about}"
         lines.append(f"{look.glyph(status)} {cut(text.rstrip(), cells - 2) if cells else text.rstrip()}")
     return lines
 
@@ -67,11 +67,11 @@ def run_lines(run: WorkflowState, look: Look, secrets: Secrets | None) -> list[s
     took = ""
     if run.completed_at is not None:
         took = "  " + duration_text((run.completed_at - run.created_at).total_seconds() * 1000)
-    lines = [f"{look.glyph(status)} {printable(run.name)}  {run.id}  {status}  {began}{took}", ""]
+    lines = [f"{look.glyph(status)} {printable(run.name)}  {printable(run.id)}  {status}  {began}{took}", ""]
     names = max((len(printable(step.name)) for step in run.history), default=0)
     lines += [_step_line(step, names, look) for step in run.history]
     if run.error is not None:
-        where = f" (step {run.error.step})" if run.error.step else ""
+        where = f" (step {printable(run.error.step)})" if run.error.step else ""
         lines += ["", f"Error{where}", *_indented(error_lines(run.error, look))]
     for title, value in (("Input", run.input), ("Data", run.data)):
         plain = to_plain(value) if secrets is None else secrets.redact(to_plain(value))
@@ -108,16 +108,24 @@ def _wait_note(step: StepHistory) -> str:
 
 def plan_lines(plan: RetryPlan) -> list[str]:
     """Return what a retry would do."""
-    lines = [f"retry {plan.run_id} from {plan.step}:", f"  runs again  {', '.join(plan.runs_again)}"]
+    lines = [
+        f"retry {printable(plan.run_id)} from {printable(plan.step)}:",
+        f"  runs again  {_names(plan.runs_again)}",
+    ]
     if plan.kept:
-        lines.append(f"  keeps       {', '.join(plan.kept)}")
+        lines.append(f"  keeps       {_names(plan.kept)}")
     if plan.changed_code:
-        lines.append(f"  new code    {', '.join(plan.changed_code)}")
+        lines.append(f"  new code    {_names(plan.changed_code)}")
     lines += [
-        f"  REPEATS the completed commit {commit.step} with idempotency key {commit.idempotency_key}"
+        f"  REPEATS the completed commit {printable(commit.step)}"
+        f" with idempotency key {printable(commit.idempotency_key)}"
         for commit in plan.repeated_commits
     ]
     return lines
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(printable, names))
 
 
 def workflow_lines(description: Mapping[str, Any], look: Look) -> list[str]:
@@ -161,8 +169,9 @@ def _flow_lines(steps: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[str
     layers = [[name for name, at in depth.items() if at == level] for level in range(max(depth.values()) + 1)]
     chained = {(start, end) for before, after in pairwise(layers) for start in before for end in after}
     if chained != set(pairs):
-        return [f"  {start}{arrow}{end}" for start, end in pairs]
-    return ["  " + arrow.join(f"( {' | '.join(layer)} )" if len(layer) > 1 else layer[0] for layer in layers)]
+        return [f"  {printable(start)}{arrow}{printable(end)}" for start, end in pairs]
+    shown = [[*map(printable, layer)] for layer in layers]
+    return ["  " + arrow.join(f"( {' | '.join(layer)} )" if len(layer) > 1 else layer[0] for layer in shown)]
 
 
 def _schema_lines(schema: Mapping[str, Any]) -> list[str]:
@@ -170,13 +179,13 @@ def _schema_lines(schema: Mapping[str, Any]) -> list[str]:
     if schema.get("type") != "object" or not isinstance(fields, dict) or not fields:
         return to_text(schema).splitlines()
     required = schema.get("required", ())
-    names = max(len(name) for name in fields)
+    names = max(len(printable(name)) for name in fields)
     lines = []
     for name, field in fields.items():
         default = "required" if name in required else f"default {to_text(field.get('default'))}"
-        lines.append(f"{name:<{names}}  {_type_name(field)}, {' '.join(default.split())}")
-        if field.get("description"):
-            lines[-1] += f"  {field['description']}"
+        said = f"  {field['description']}" if field.get("description") else ""
+        text = f"{_type_name(field)}, {' '.join(default.split())}{said}"
+        lines.append(f"{printable(name):<{names}}  {printable(text)}")
     return lines
 
 

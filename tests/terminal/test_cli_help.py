@@ -2,41 +2,15 @@
 
 import re
 import shlex
-from collections.abc import Iterator
-from importlib import import_module
-from typing import Any
+from pathlib import Path
 
 import pytest
-import typer
 
-from flux_tui.cli.commands import _MODULES
+from flux_tui.cli.commands_page import command_of, every_command, options_of, page
 
-
-def every_command() -> dict[str, Any]:
-    """Return all commands by what is typed for them."""
-    app = typer.Typer(rich_markup_mode=None)
-    app.callback()(lambda: None)
-    for module in _MODULES.values():
-        import_module(module).add_to(app)
-    return dict(_leaves("flux", typer.main.get_command(app)))
-
-
-def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
-    for name, child in getattr(command, "commands", {}).items():
-        if hasattr(child, "commands"):
-            yield from _leaves(f"{path} {name}", child)
-        else:
-            yield f"{path} {name}", child
-
-
-COMMANDS = every_command()
+COMMANDS = {path: command for path, command in every_command().items() if path != "flux"}
 PRINTING = {"flux dev", "flux mcp", "flux runs test"}
 """Commands that write no JSON: a dashboard, a server, and a file of Python."""
-
-
-def options_of(command: Any) -> set[str]:
-    """Return the options that a command has."""
-    return {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -50,11 +24,9 @@ def test_every_command_shows_examples_and_exit_codes(path):
     assert any(line.startswith(path) for line in lines)
     for line in lines:
         words = shlex.split(line.partition("|")[0].partition(" > ")[0], comments=False)
-        found = max((name for name in COMMANDS if " ".join(words).startswith(name)), key=len, default=None)
-        if found is not None:
-            assert {word for word in words if word.startswith("-") and len(word) > 1} <= options_of(
-                COMMANDS[found]
-            ), line
+        if words[0] == "flux":
+            named = {word for word in words if word.startswith("-") and len(word) > 1}
+            assert named <= options_of(COMMANDS[command_of(words, COMMANDS)]), line
     assert codes.startswith("0 done")
     assert "2 bad use" in codes
 
@@ -68,3 +40,8 @@ def test_every_command_can_write_json(path):
 def test_pruning_is_found_in_both_places():
     """It is one command with two names."""
     assert COMMANDS["flux prune"].callback.__wrapped__ is COMMANDS["flux runs prune"].callback.__wrapped__
+
+
+def test_the_page_of_the_commands_is_up_to_date():
+    """After a command changed: ``uv run python -m flux_tui.cli.commands_page > docs/commands.md``."""
+    assert (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8") == page()

@@ -10,7 +10,7 @@ from fake_desk import FakeDesk
 
 from flux_tui import actions, key_help, keymap
 from flux_tui.app import FluxApp
-from flux_tui.cli.commands import _MODULES
+from flux_tui.cli.commands import COMMAND_MODULES
 from flux_tui.needs import Situation
 from flux_tui.screens.help import HelpScreen, matching
 
@@ -139,8 +139,8 @@ def command_at(path: str) -> click.Command:
     assert program == "flux"
     app = typer.Typer()
     app.callback()(lambda: None)
-    for name in _MODULES:
-        import_module(_MODULES[name]).add_to(app)
+    for name in COMMAND_MODULES:
+        import_module(COMMAND_MODULES[name]).add_to(app)
     command = typer.main.get_command(app)
     for word in words:
         if word.startswith("-"):
