@@ -109,10 +109,14 @@ class Secrets:
             return registered.mask(value) if isinstance(value, str) else value
         found = {key: self.described(item) for key, item in value.items()}
         fields = found.get("properties")
-        for name, field in fields.items() if isinstance(fields, dict) else ():
-            if name in self and isinstance(field, dict):
-                fields[name] = {key: MASK if key in _SAMPLES else item for key, item in field.items()}
+        if isinstance(fields, dict):
+            found["properties"] = {name: self._field(name, field) for name, field in fields.items()}
         return found
+
+    def _field(self, name: str, schema: Any) -> Any:
+        if name not in self or not isinstance(schema, dict):
+            return schema
+        return {key: MASK if key in _SAMPLES else item for key, item in schema.items()}
 
     def restore(self, edited: Any, original: Any) -> Any:
         """Return an edited copy of redacted data with what was left as it was put back from the original."""
