@@ -18,7 +18,7 @@ import flux_engine
 import flux_engine.testing
 from flux_engine import Hooks, StepDefinition
 from flux_engine.builder import StepOptions
-from flux_tui.settings import Settings
+from flux_tui.settings import KEYS, Settings, adapter
 
 DOCS = Path(__file__).parent
 
@@ -186,13 +186,11 @@ def configuration() -> str:
 def _configuration() -> Iterator[str]:
     yield CONFIGURATION
     yield "| key | default | environment | what it says |\n|---|---|---|---|"
-    for name, field in Settings.model_fields.items():
-        if name == "project":
-            continue
-        default = field.get_default(call_default_factory=True)
-        said = re.sub(r"``([^`]+)``", r"`\1`", " ".join((field.description or "").split())).replace(
-            "|", "\\|"
-        )
+    defaults, schema = Settings(), adapter(Settings).json_schema()
+    for name in KEYS:
+        default = getattr(defaults, name)
+        description = schema["properties"][name]["description"]
+        said = re.sub(r"``([^`]+)``", r"`\1`", " ".join(description.split())).replace("|", "\\|")
         yield f"| `{name}` | {_default(default)} | `FLUX_{name.upper()}` | {said} |"
 
 

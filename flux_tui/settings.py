@@ -11,19 +11,25 @@ says goes before what an earlier one says:
 Both files are looked for in the project folder, which is the current folder, and relative paths start
 there. In environment variables ``workflows`` is separated like ``PATH``, ``redact`` and
 ``redact_env`` by commas, and ``keymap`` is a JSON object.
+
+What a place says is validated by pydantic, which is imported when the first of them says something that is
+to be validated.
 """
 
 import difflib
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
-
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, cast
 
 from flux_engine.errors import FluxError
 from flux_tui.model.secrets import in_environment
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, TypeAdapter
+    from pydantic_core import CoreSchema
 
 STANDARD_INPUT = Path("-")
 
@@ -32,12 +38,24 @@ class SettingsError(FluxError):
     """A setting that is unknown, or has a value that does not fit."""
 
 
-class Settings(BaseModel):
+class Only:
+    """What pydantic demands of a value besides its type, in the words of its core schemas."""
+
+    def __init__(self, **rules: object) -> None:
+        self._rules = rules
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        """Return the schema of the type with these rules."""
+        return cast("CoreSchema", {**handler(source), **self._rules})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """The settings of a project. Paths are absolute; only ``trace`` may also be ``-``, standard input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
-    project: Path = Field(default_factory=Path.cwd, exclude=True)
+    project: Path = field(default_factory=Path.cwd)
     """The project folder. Not a key: it is the current folder."""
 
     workflows: tuple[Path, ...] = ()
@@ -52,7 +70,7 @@ class Settings(BaseModel):
     theme: str | None = None
     """The dashboard's colours: the name of one of its themes."""
 
-    keymap: dict[str, str] = {}
+    keymap: dict[str, str] = field(default_factory=dict)
     """Keys by the id of what they do: ``{ retry = "t", quit = "q,ctrl+q" }``."""
 
     redact: tuple[str, ...] = ("password", "passwd", "secret", "token", "api_key", "authorization")
@@ -61,13 +79,13 @@ class Settings(BaseModel):
     redact_env: tuple[str, ...] = ()
     """Environment variables whose values are masked wherever they turn up."""
 
-    default_retries: StrictInt = Field(default=0, ge=0)
+    default_retries: Annotated[int, Only(strict=True, ge=0)] = 0
     """How often a step that does not say so itself is tried again. Zero shows a mistake at once."""
 
-    default_timeout: float = Field(default=30.0, gt=0, strict=True)
+    default_timeout: Annotated[float, Only(strict=True, gt=0)] = 30.0
     """Seconds that an attempt of a step may take if the step does not say so itself."""
 
-    ascii: StrictBool = False
+    ascii: Annotated[bool, Only(strict=True)] = False
     """Draw with plain ASCII characters only."""
 
     editor: str | None = None
@@ -76,30 +94,40 @@ class Settings(BaseModel):
     def anchored(self) -> Self:
         """Return these settings with all paths absolute, relative ones taken from the project folder."""
         project = self.project.absolute()
-        paths = {
-            "project": project,
-            "workflows": tuple(project / path.expanduser() for path in self.workflows),
-            "db": project / self.db.expanduser(),
-            "trace": self.trace if self.trace == STANDARD_INPUT else project / self.trace.expanduser(),
-        }
-        return self.model_copy(update=paths)
+        return replace(
+            self,
+            project=project,
+            workflows=tuple(project / path.expanduser() for path in self.workflows),
+            db=project / self.db.expanduser(),
+            trace=self.trace if self.trace == STANDARD_INPUT else project / self.trace.expanduser(),
+        )
 
     def secret_values(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Return the values of ``redact_env``, but for those too short to mask."""
         return in_environment(self.redact_env, environ)
 
 
-KEYS = tuple(name for name in Settings.model_fields if name != "project")
+KEYS = tuple(each.name for each in fields(Settings) if each.name != "project")
 
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "workflows": lambda text: [part for part in text.split(os.pathsep) if part],
     "keymap": json.loads,
     "redact": lambda text: [part.strip() for part in text.split(",") if part.strip()],
     "redact_env": lambda text: [part.strip() for part in text.split(",") if part.strip()],
-    "default_retries": TypeAdapter(int).validate_python,
-    "default_timeout": TypeAdapter(float).validate_python,
-    "ascii": TypeAdapter(bool).validate_python,
+    "default_retries": lambda text: adapter(int).validate_python(text),
+    "default_timeout": lambda text: adapter(float).validate_python(text),
+    "ascii": lambda text: adapter(bool).validate_python(text),
 }
+
+_VALID: dict[str, type] = {"db": Path, "trace": Path, "theme": str, "editor": str, "ascii": bool}
+"""Keys for which every value of a type is valid. Options of the commands have these types."""
+
+
+def adapter(kind: type) -> "TypeAdapter[Any]":
+    """Return what validates, describes and writes a type of settings: ``Settings`` itself, or a part."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - takes 60 ms, and most starts have nothing to validate
+
+    return TypeAdapter(kind)
 
 
 def load_settings(cwd: Path, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
@@ -201,15 +229,19 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _checked(values: Mapping[str, Any], place: Callable[[str], str], within: str = "") -> dict[str, Any]:
-    """Return ``values`` if all keys are known and all values fit; ``place`` says where a key stands."""
+    """Return ``values`` as their types, if all keys are known and fit; ``place`` says where a key stands."""
     for key in values:
         if key not in KEYS:
             raise SettingsError(f"{within or place(key)}: unknown key {key!r}. {_nearest(key)}")
+    if all(isinstance(value, _VALID.get(key, ())) for key, value in values.items()):
+        return dict(values)
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
+
     try:
-        Settings.model_validate(dict(values))
+        valid = adapter(Settings).validate_python(dict(values))
     except ValidationError as error:
         raise SettingsError("\n".join(_described(problem, place) for problem in error.errors())) from None
-    return dict(values)
+    return {key: getattr(valid, key) for key in values}
 
 
 def _nearest(key: str) -> str:

@@ -38,7 +38,7 @@ class Dashboard:
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            cwd=opening.project,
+            cwd=opening.settings.project,
             env=environment(os.environ, columns=columns, rows=rows),
             start_new_session=True,  # so that Ctrl-C in the server's terminal is the server's alone
         )

@@ -13,7 +13,6 @@ class Opening(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    project: Path
     settings: Settings
     paths: tuple[Path, ...] = ()
     trace_only: bool = False
@@ -23,14 +22,4 @@ class Opening(BaseModel):
     def of(cls, settings: Settings, paths: list[Path], *, trace_only: bool, read_only: bool) -> Self:
         """Return the opening of these settings, with absolute paths."""
         searched = tuple(path.absolute() for path in paths)
-        return cls(
-            project=settings.project,
-            settings=settings,
-            paths=searched,
-            trace_only=trace_only,
-            read_only=read_only,
-        )
-
-    def whole_settings(self) -> Settings:
-        """Return the settings with the project folder, which is not a key and so not in their JSON."""
-        return self.settings.model_copy(update={"project": self.project})
+        return cls(settings=settings, paths=searched, trace_only=trace_only, read_only=read_only)

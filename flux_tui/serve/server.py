@@ -84,7 +84,8 @@ class Server:
         return response
 
     async def _page(self, _request: web.Request) -> web.StreamResponse:
-        title = f"flux · {self._opening.project.name or self._opening.project}"
+        project = self._opening.settings.project
+        title = f"flux · {project.name or project}"
         return web.Response(text=page(title), content_type="text/html")
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:

@@ -11,7 +11,7 @@ from flux_tui.serve.opening import Opening
 def main() -> int:
     """Open the dashboard that the argument describes, and return its exit code."""
     opening = Opening.model_validate_json(sys.argv[1])
-    settings = opening.whole_settings()
+    settings = opening.settings
     registered.add(settings.secret_values(os.environ))
     return run_dashboard(settings, opening.paths, trace_only=opening.trace_only, read_only=opening.read_only)
 
