@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from flux_engine.replay_report import ReplayReport, StepDifference
+from flux_engine.secrets import registered
 from flux_tui.model.json_text import tagged, write_json
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.secrets import MASK, Secrets
@@ -94,7 +95,7 @@ def report_text(report: ReplayReport, steps: Sequence[ReplayedStep]) -> str:
     for step in steps:
         lines.append(f"  {step.name or 'input'}: {step.outcome}")
         lines += [f"    {place.path}: {place.recorded} → {place.replayed}" for place in step.places]
-    return "\n".join(lines)
+    return registered.mask("\n".join(lines))
 
 
 def _outcome(said: str | None, recorded: StepView | None) -> Outcome:

@@ -102,7 +102,7 @@ def _expected(step: StepView, secrets: Secrets) -> list[str]:
     if step.status == "skipped":
         return ['    assert outcome.status == "skipped"']
     if step.error is not None:
-        error = _one_line(f"{step.error.type}: {step.error.message}")[:WIDTH]
+        error = _one_line(secrets.text(f"{step.error.type}: {step.error.message}"))[:WIDTH]
         return [f"    # in the run: {error}", "    outcome.raise_for_error()"]
     lines = ["    outcome.raise_for_error()"]
     if step.changes is not None:

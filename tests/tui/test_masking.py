@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from flux_engine.codec import encode
 from flux_engine.execution import ErrorInfo, Frame
+from flux_engine.replay_report import ReplayReport
 from flux_engine.secrets import MASK, registered
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.preview import preview
-from flux_tui.model.run import RunRowView
+from flux_tui.model.replay import replayed_steps, report_text
+from flux_tui.model.run import RunRowView, RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import source_lines
+from flux_tui.model.step_test import Origin, step_test
 from flux_tui.model.text import drawable, printable
 from flux_tui.model.whole import events_text
 from flux_tui.open_runs import OpenRuns
@@ -191,3 +194,14 @@ def test_no_filter_finds_what_is_masked():
     assert compile_filter("bad").matches(row)
     for hidden in (KEY, KEY[3:8], "hunter"):
         assert not compile_filter(hidden).matches(row)
+
+
+def test_a_test_of_a_step_and_the_outcome_of_a_replay_are_copied_without_secrets():
+    """A test quotes the error of the run; a replay names the steps."""
+    error = ErrorInfo(type="ValueError", message="password=hunter2", frames=(), text="")
+    step = StepView(name="charge", status="failed", error=error)
+    run = RunView(id="r1", workflow="pay", status="failed", steps=(step,))
+    origin = Origin(module="pay", variable="pay", file="pay.py")
+    assert "hunter2" not in step_test(run, step, origin, {}, Secrets())
+    report = ReplayReport(run_id="r1", workflow="pay", ok=True, outcomes={KEY: "completed"})
+    assert KEY not in report_text(report, replayed_steps(report, run, Secrets()))
