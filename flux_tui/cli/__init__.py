@@ -4,6 +4,7 @@ Nothing is imported before it is known which command it is for: ``flux --version
 nothing, and no command but the dashboard imports Textual.
 """
 
+import os
 import sys
 
 
@@ -12,6 +13,8 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         _print_version("flux")
         return
+    if sys.argv[1:2] == ["dev"]:
+        _open_plainly(sys.argv[2:])
     from flux_tui.cli.commands import run_flux  # noqa: PLC0415 - after the fast path
 
     run_flux()
@@ -22,12 +25,19 @@ def dashboard() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         _print_version("flux-tui")
         return
-    from flux_tui.long_lived import begin  # noqa: PLC0415 - after the fast path
-
-    begin()
+    _open_plainly(sys.argv[1:])
     from flux_tui.cli.commands import run_dashboard_command  # noqa: PLC0415 - after the fast path
 
     run_dashboard_command()
+
+
+def _open_plainly(words: list[str]) -> None:
+    from flux_tui.long_lived import begin  # noqa: PLC0415 - after the fast path
+
+    begin()
+    from flux_tui.cli.plain_start import opened_plainly  # noqa: PLC0415 - as above
+
+    opened_plainly(words, os.environ)
 
 
 def _print_version(program: str) -> None:

@@ -5,14 +5,13 @@ Only the module of the command that was asked for is imported; all of them for t
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Final
 
 import typer
 
-from flux_tui.cli.errors import BAD_USE, told
+from flux_tui.cli.errors import errors_told
 
 COMMAND_MODULES: Final = {
     "dev": "flux_tui.cli.dev",
@@ -37,7 +36,7 @@ def run_flux() -> None:
     asked_for = next((word for word in _words(sys.argv, os.environ) if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in COMMAND_MODULES else COMMAND_MODULES:
         import_module(COMMAND_MODULES[name]).add_to(app)
-    with _errors_told():
+    with errors_told():
         app(prog_name="flux")
 
 
@@ -54,7 +53,7 @@ def run_dashboard_command() -> None:
     """Run ``flux dev`` under the name of ``flux-tui``."""
     app = _empty_app()
     import_module(COMMAND_MODULES["dev"]).add_to(app)
-    with _errors_told():
+    with errors_told():
         app(prog_name="flux-tui")
 
 
@@ -88,17 +87,3 @@ def _flux(
     ] = False,
 ) -> None:
     """Write, run and watch workflows."""
-
-
-@contextmanager
-def _errors_told() -> Iterator[None]:
-    """End the process with a message and an exit code, not a traceback, for what Flux raises on purpose."""
-    try:
-        yield
-    except Exception as error:
-        message = told(error)
-        if message is None:
-            raise
-        sys.stdout.flush()
-        sys.stderr.write(f"flux: {message}\n")
-        raise SystemExit(BAD_USE) from None

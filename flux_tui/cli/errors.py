@@ -4,9 +4,13 @@ Exit codes: 0 done, 1 a run failed, 2 nothing was run because of how the command
 found, 130 interrupted by Ctrl-C.
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from flux_engine.errors import FluxError
+from flux_tui.model.text import printable
 
 RUN_FAILED: Final = 1
 BAD_USE: Final = 2
@@ -20,7 +24,21 @@ class UsageError(FluxError):
 def told(error: Exception) -> str | None:
     """Return what to tell about an error, or ``None`` for one that nobody expected."""
     if isinstance(error, FluxError):
-        return str(error)
+        return "\n".join(map(printable, str(error).split("\n")))
     if isinstance(error, PermissionError):
-        return f"no permission: {error.filename or error}"
+        return f"no permission: {printable(str(error.filename or error))}"
     return None
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """End the process with a message and an exit code, not a traceback, for what Flux raises on purpose."""
+    try:
+        yield
+    except Exception as error:
+        message = told(error)
+        if message is None:
+            raise
+        sys.stdout.flush()
+        sys.stderr.write(f"flux: {message}\n")
+        raise SystemExit(BAD_USE) from None
