@@ -55,7 +55,8 @@ def listing_lines(runs: Sequence[RunSummary], now: datetime, look: Look, cells: 
         age = age_text((now - run.created_at).total_seconds() * 1000)
         about = printable(run.error or run.current_step or "")
         status = status_of(run)
-        text = f"{fit(status, 11)}  {printable(run.id):<{ids}}  {fit(printable(run.name), names)}  {age:>4}  {about}"
+        name, run_id = fit(printable(run.name), names), printable(run.id)
+        text = f"{fit(status, 11)}  {run_id:<{ids}}  {name}  {age:>4}  {about}"
         lines.append(f"{look.glyph(status)} {cut(text.rstrip(), cells - 2) if cells else text.rstrip()}")
     return lines
 

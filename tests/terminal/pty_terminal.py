@@ -42,7 +42,13 @@ FIXED = PARCEL.replace('raise ValueError("the box is too small")', 'ctx.data.box
 class Terminal:
     """A program in a pseudo-terminal, and its screen as a user sees it."""
 
-    def __init__(self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: str = "dashboard",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -53,7 +59,7 @@ class Terminal:
         usual = {key: value for key, value in os.environ.items() if not key.startswith("FLUX_")}
         usual |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from flux_tui.cli import dashboard; dashboard()", *arguments],
+            [sys.executable, "-c", f"from flux_tui.cli import {program}; {program}()", *arguments],
             cwd=folder,
             stdin=slave,
             stdout=slave,
