@@ -47,9 +47,9 @@ class Inputs:
         """
         known = self._by_workflow.get(workflow, ())
         new = [value for value in ran if value not in known]
-        if workflow in self._whole:
+        if workflow in self._whole or not known:
             return [*known, *new]
-        kept = [self._without_secrets(value) for value in new]
+        kept = [self._without_secrets(value) for value in new if _fits(value)]
         return [*new, *(each for each in known if each not in kept)]
 
     def _kept(self) -> dict[str, list[Any]]:

@@ -10,15 +10,12 @@ from textual.pilot import Pilot
 from flux_tui.app import FluxApp
 from flux_tui.model.text import UNPRINTABLE
 
-LISTS: Final = "1 j end 2 home j slash P enter escape 1"
-TABS: Final = (
-    "2 home 4 v l v l v 3 E j j enter end enter D home enter j enter j j j enter G slash P W enter n escape "
-    "I j L home enter a G V home enter j G S j y Y"
-)
-SCRUB: Final = "comma full_stop less_than_sign greater_than_sign escape f w b"
+LISTS: Final = "1 end 2 home slash P enter escape"
+TABS: Final = "v l v l v 3 E j enter end D home enter j enter j enter slash P enter n escape I L enter a G V G enter S"
+SCRUB: Final = "comma less_than_sign escape f w b"
 DIALOGS: Final = (
-    "2 home r tab tab down ctrl+r escape y equals_sign j enter j y p j escape escape escape "
-    "P j enter escape s escape 4 end t escape e escape F escape W escape c escape "
+    "2 home r tab ctrl+r escape equals_sign j enter p j escape escape escape P j enter escape s escape "
+    "4 end t escape e escape F escape W escape c escape "
     "2 space j space t escape X escape question_mark h escape escape ctrl+p P escape"
 )
 
@@ -27,7 +24,6 @@ async def walk(pilot: Pilot[Any], keys: str) -> None:
     """Press keys; after each the screen holds nothing but what can be drawn, each row as wide as it is."""
     for key in keys.split():
         await pilot.press(key)
-        await pilot.pause()
         look_at(pilot, key)
 
 
