@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from flux_tui.doctor.check import Check, bad, good, warning
+from flux_tui.workspace import FOLDER
 
 FULL: Final = 50 * 1024 * 1024
 NEARLY_FULL: Final = 1024 * 1024 * 1024
@@ -24,10 +25,11 @@ def size_text(size: float) -> str:
 
 
 def private(area: str, files: list[Path]) -> Iterator[Check]:
-    """Check that nobody else may read the files and their folder: inputs and data can hold secrets."""
+    """Check that nobody else may read the files, nor Flux's own folder: data can hold secrets."""
     if os.name != "posix":
         return
-    open_files = [path for path in (files[0].parent, *files) if path.exists() and _mode(path) & _OTHERS]
+    folders = [files[0].parent] if files[0].parent.name == FOLDER else []  # others are no business of Flux
+    open_files = [path for path in (*folders, *files) if path.exists() and _mode(path) & _OTHERS]
     for path in open_files:
         wanted = "700" if path.is_dir() else "600"
         what = f"{path} can be read by others (mode {_mode(path):03o})"
