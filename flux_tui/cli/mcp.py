@@ -1,5 +1,6 @@
 """``flux mcp``: a server with the actions of the dashboard, for coding assistants and other programs."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,7 +9,7 @@ import typer
 
 from flux_tui.cli.definitions import workflow_paths
 from flux_tui.cli.epilogs import epilog
-from flux_tui.cli.errors import UsageError
+from flux_tui.cli.errors import INTERRUPTED, UsageError
 from flux_tui.cli.options import Db, Retries, Trace, settings_with
 
 NEEDS_EXTRA: Final = (
@@ -19,7 +20,10 @@ NEEDS_EXTRA: Final = (
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    app.command("mcp", epilog=epilog("flux mcp", "flux mcp workflows --read-only"))(mcp)
+    app.command(
+        "mcp",
+        epilog=epilog("flux mcp", "flux mcp workflows --read-only", codes={INTERRUPTED: "ended by Ctrl-C"}),
+    )(mcp)
 
 
 def mcp(
@@ -49,4 +53,5 @@ def mcp(
         raise
     if sys.stdin.isatty():
         typer.echo("waiting for a client on standard input; Ctrl-C ends it", err=True)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a wait for a line hears of Ctrl-C only behind it
     serve(settings, searched, read_only=read_only)
