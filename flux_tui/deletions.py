@@ -28,8 +28,8 @@ Batch = tuple[str, ...]
 class Deletions:
     """Deletes runs with ``delete`` after a while.
 
-    ``forget`` is told which are gone, ``notify`` what went wrong, and ``changed`` is called with the runs that
-    were hidden or are shown again.
+    ``forget`` is told which are gone, ``notify`` what went wrong, and ``changed`` is called with the runs
+    that were hidden or are shown again.
     """
 
     def __init__(
