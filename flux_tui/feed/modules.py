@@ -11,9 +11,6 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
-from watchfiles import awatch
-from watchfiles._rust_notify import WatchfilesRustInternalError
-
 from flux_tui.runner.discovery import is_folder, source_folders
 
 DEBOUNCE_MS = 120
@@ -32,6 +29,8 @@ async def watch_modules(
     ``paths`` are modules, or folders of them; ``files`` gives the files that the modules import, now:
     their folders are watched too. Where the system cannot watch, or with ``polling``, files are polled.
     """
+    from watchfiles._rust_notify import WatchfilesRustInternalError  # noqa: PLC0415 - after the first frame
+
     paths = [path.absolute() for path in paths]
     known = await asyncio.to_thread(digests, watched_folders(paths, files()))
     while True:
@@ -99,6 +98,8 @@ async def _changes(folders: frozenset[Path]) -> AsyncIterator[set[Path] | None]:
 
     So it does at the first look: files may have changed before the watch began.
     """
+    from watchfiles import awatch  # noqa: PLC0415 - as above
+
     watch = awatch(
         *sorted(folders),
         watch_filter=None,

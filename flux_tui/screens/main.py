@@ -55,6 +55,10 @@ AGES = 10.0
 """Seconds after which the ages in the list of runs are drawn again."""
 
 
+WANTED_LATER = ("flux_tui.flows.registry", "pygments.lexers.python")
+"""Modules that the first frame does not need, and the first keys may."""
+
+
 class MainScreen(Screen[None]):
     """Everything that the dashboard shows at once."""
 
@@ -107,7 +111,8 @@ class MainScreen(Screen[None]):
 
     def _begin(self) -> None:
         self.run_worker(self.desk.start(), group="desk", exit_on_error=False)
-        self.call_later(import_module, "flux_tui.flows.registry")  # while nobody waits for it
+        for module in WANTED_LATER:
+            self.call_later(import_module, module)  # while nobody waits for it
 
     # News of the desk
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
 from pygments.token import Token  # type: ignore[import-untyped]
 from textual.content import Content, Span
 
@@ -32,6 +31,8 @@ def highlighted(lines: Sequence[str]) -> list[Content]:
 
 @lru_cache(maxsize=64)
 def _highlighted(lines: tuple[str, ...]) -> tuple[Content, ...]:
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped] # noqa: PLC0415 - takes 10 ms
+
     spans: list[list[Span]] = [[] for _ in lines]
     row = column = 0
     for kind, value in PythonLexer(stripnl=False, ensurenl=False).get_tokens("\n".join(lines)):
