@@ -137,6 +137,8 @@ class SearchPane(Pane):
         search = self.search
         if search is None or view is not self._view:
             return
+        if not self.search_line.query("#search-count"):  # the screen goes away in the middle of a search
+            return
         text = search.count_text
         if search.found and self.size.width >= HINTS_FROM and not self.search_line.text.has_focus:
             text += "   n next  N previous  esc ends"

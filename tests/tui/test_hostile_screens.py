@@ -11,7 +11,7 @@ from flux_tui.app import FluxApp
 from flux_tui.model.text import UNPRINTABLE
 
 LISTS: Final = "1 end 2 home slash P enter escape"
-TABS: Final = "4 v l v l v 3 E enter end D home enter j enter slash P enter n escape I L enter a G V G enter S"
+TABS: Final = "4 v l v l v 3 E enter end D home enter j enter slash P enter n escape I L enter a G V enter S"
 SCRUB: Final = "comma less_than_sign escape f w b"
 DIALOGS: Final = (
     "2 home r tab ctrl+r escape equals_sign j enter p j escape escape escape P j enter escape s escape "
