@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.geometry import Size
 from textual.widgets import Static
 
 from flux_tui import looks
@@ -59,6 +60,12 @@ def parts(screen: "MainScreen", now: Callable[[], float]) -> ComposeResult:
             with Pane(title="Start here", id="welcome-pane"):
                 yield Welcome(looks.home_path(desk.project), id="welcome")
     yield FooterLine()
+
+
+def size_classes(screen: "MainScreen", size: Size) -> list[str]:
+    """Return the classes of the screen for a size, as its breakpoints give them when it gets that size."""
+    sides = (size.width, screen.HORIZONTAL_BREAKPOINTS), (size.height, screen.VERTICAL_BREAKPOINTS)
+    return [max(each for each in breakpoints if each[0] <= cells)[1] for cells, breakpoints in sides]
 
 
 def graph_mode(remembered: Remembered) -> str:

@@ -98,6 +98,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the header, the panes and the footer."""
+        self.add_class(*composition.size_classes(self, self.app.size))  # so that all is styled once
         yield from composition.parts(self, self._presenter.now)
 
     def on_mount(self) -> None:
