@@ -52,7 +52,7 @@ class SearchInput(Input):
 
 
 class SearchLine(Horizontal):
-    """The line with the text that is looked for, and the count."""
+    """The line with the text that is looked for, and the count. It is empty until it is opened."""
 
     DEFAULT_CSS = """
     SearchLine { display: none; dock: bottom; height: 1; background: $panel; }
@@ -65,11 +65,14 @@ class SearchLine(Horizontal):
     text = query_one(SearchInput)
     count = query_one("#search-count", Static)
 
-    def compose(self) -> ComposeResult:
-        """Yield the sign, the text and the count."""
-        yield Static("/", id="search-sign", markup=False)
-        yield SearchInput(placeholder="search", compact=True)
-        yield Static(id="search-count", markup=False)
+    def open(self) -> None:
+        """Put the sign, the text and the count into the line: most lines are never needed."""
+        if not self.children:
+            self.mount(
+                Static("/", id="search-sign", markup=False),
+                SearchInput(placeholder="search", compact=True),
+                Static(id="search-count", markup=False),
+            )
 
 
 class SearchPane(Pane):
@@ -112,6 +115,7 @@ class SearchPane(Pane):
     def begin_search(self, view: Widget) -> None:
         """Ask what to look for in a view."""
         self._view = view
+        self.search_line.open()
         search = self._searches.get(view)
         if search is None:
             self._searches[view] = search = Search(self._target(view), lambda: self._said(view))
