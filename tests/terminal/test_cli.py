@@ -6,14 +6,11 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pyte
 import pytest
-
-FLUX = Path(sys.executable).parent / "flux"
+from forked_flux import FLUX, flux, flux_afresh
 
 SHOP = '''
 import asyncio, os, sys
@@ -65,13 +62,6 @@ def shop(tmp_path):
     return tmp_path
 
 
-def flux(folder, *arguments, stdin=""):
-    """Run ``flux`` in the folder and wait for its end."""
-    return subprocess.run(
-        [FLUX, *arguments], cwd=folder, input=stdin, capture_output=True, text=True, check=False, timeout=60
-    )
-
-
 @contextlib.contextmanager
 def started(folder, *arguments, on_sigint):
     """Start ``flux`` as a shell does, in the foreground or, with ``SIG_IGN``, in the background."""
@@ -90,16 +80,16 @@ def started(folder, *arguments, on_sigint):
         process.communicate()
 
 
-def order(folder, *options, run_id="r1"):
+def order(folder, *options, run_id="r1", by=flux):
     """Run the order workflow with good input."""
     arguments = ["run", "shop.py:order_flow", "--input", '{"order_id": "1"}', "--run-id", run_id]
-    return flux(folder, *arguments, *options)
+    return by(folder, *arguments, *options)
 
 
 def test_a_completed_run_gives_its_data_on_standard_output(shop):
     """Standard output is the data as JSON and nothing else, whatever the handlers print."""
     (shop / "paid").touch()
-    done = order(shop)
+    done = order(shop, by=flux_afresh)
     assert done.returncode == 0
     assert json.loads(done.stdout) == {"total": 10, "shipped": "parcel", "paid": 10}
     for text in ("printed by validate", "printed by a subprocess", "shop is imported", "completed"):
@@ -120,7 +110,7 @@ def test_progress_names_every_step(shop):
 
 def test_a_failed_run_tells_where_and_how_to_go_on(shop):
     """Exit code 1, the error with the user's line of code, and a command that works as printed."""
-    failed = order(shop)
+    failed = order(shop, by=flux_afresh)
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert "ConnectionError: gateway returned 502" in failed.stderr
@@ -128,7 +118,7 @@ def test_a_failed_run_tells_where_and_how_to_go_on(shop):
     assert "shop.py:" in failed.stderr
     command = next(line for line in failed.stderr.splitlines() if "flux runs retry r1" in line)
     (shop / "paid").touch()
-    again = flux(shop, *command.partition("flux ")[2].split())
+    again = flux_afresh(shop, *command.partition("flux ")[2].split())
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["paid"] == 10
 
@@ -149,7 +139,7 @@ def test_input_comes_from_a_file_or_from_standard_input(shop):
     (shop / "paid").touch()
     (shop / "order.json").write_text('{"order_id": "7", "quantity": 3}', encoding="utf-8")
     from_file = flux(shop, "run", "shop.py:order_flow", "--input", "@order.json")
-    from_stdin = flux(
+    from_stdin = flux_afresh(
         shop, "run", "shop.py:order_flow", "--input", "-", stdin='{"order_id": "7", "quantity": 4}'
     )
     assert json.loads(from_file.stdout)["total"] == 30
@@ -224,7 +214,7 @@ def test_runs_are_listed_newest_first_and_filtered(shop):
     order(shop, run_id="bad")
     (shop / "paid").touch()
     order(shop, run_id="good")
-    listed = json.loads(flux(shop, "runs", "list", "--json").stdout)
+    listed = json.loads(flux_afresh(shop, "runs", "list", "--json").stdout)
     assert [(run["id"], run["status"]) for run in listed] == [("good", "completed"), ("bad", "failed")]
     failed = flux(shop, "runs", "list", "--status", "failed").stdout
     assert "bad" in failed
@@ -250,7 +240,7 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(shop):
     """A unique beginning is enough; one that several runs have is answered with those runs."""
     order(shop, run_id="abc-1")
     order(shop, run_id="abd-2")
-    shown = flux(shop, "runs", "show", "abc")
+    shown = flux_afresh(shop, "runs", "show", "abc")
     assert shown.returncode == 0
     for text in ("abc-1", "validate", "failed", "gateway returned 502", '"total": 10'):
         assert text in shown.stdout
@@ -273,7 +263,7 @@ def test_secrets_are_shown_and_exported_on_purpose_only(shop):
     assert "t0k3n" not in flux(shop, "runs", "show", "in-1").stdout
     assert "t0k3n" not in flux(shop, "runs", "show", "in-1", "--json").stdout
     assert "t0k3n" in flux(shop, "runs", "show", "in-1", "--reveal").stdout
-    done = flux(shop, "export", "in-1", "-o", "in.flux")
+    done = flux_afresh(shop, "export", "in-1", "-o", "in.flux")
     assert done.returncode == 0
     assert "secrets masked in 3 places" in done.stderr
     events = [json.loads(line) for line in (shop / "in.flux").read_text(encoding="utf-8").splitlines()]
@@ -342,7 +332,7 @@ def test_a_workflow_that_is_nowhere_is_told_with_what_there_is(shop):
 
 def test_describe_shows_steps_and_input(shop):
     """As text for people, as JSON for programs."""
-    text = flux(shop, "describe", "shop.py:order_flow").stdout
+    text = flux_afresh(shop, "describe", "shop.py:order_flow").stdout
     for part in ("validate", "commit", "Look whether the order can be filled.", "order_id", "required"):
         assert part in text
     described = json.loads(flux(shop, "describe", "shop.py:order_flow", "--json").stdout)
@@ -392,16 +382,16 @@ def test_the_dashboard_refuses_what_is_not_there(shop):
 
 def test_help_lists_the_commands(shop):
     """``flux --help`` and each command's help are there."""
-    text = flux(shop, "--help").stdout
+    text = flux_afresh(shop, "--help").stdout
     for command in ("dev", "run", "runs", "describe"):
         assert f"  {command}" in text
     assert "--input" in flux(shop, "run", "--help").stdout
-    assert flux(shop, "--version").stdout.startswith("flux ")
+    assert flux_afresh(shop, "--version").stdout.startswith("flux ")
 
 
 def test_an_unknown_command_is_told(shop):
     """A slip is answered, not with a traceback."""
-    done = flux(shop, "rnu")
+    done = flux_afresh(shop, "rnu")
     assert done.returncode == 2
     assert "rnu" in done.stderr
 
@@ -451,7 +441,7 @@ def test_completed_commits_can_be_kept(shop):
 def test_the_dashboard_needs_a_terminal(shop):
     """Without one the command says so, and what there is instead."""
     for arguments in (["dev"], ["dev", "--trace", "-"]):
-        done = flux(shop, *arguments)
+        done = flux_afresh(shop, *arguments)
         assert done.returncode == 2
         assert "terminal" in done.stderr
         assert not (shop / ".flux").exists()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_cli import flux
+from forked_flux import flux
 
 ORDER = """
 from flux_engine import create_workflow

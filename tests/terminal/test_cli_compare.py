@@ -1,6 +1,6 @@
 """``flux runs compare``: what the comparison of the dashboard says, in the shell."""
 
-from test_cli import flux
+from forked_flux import flux
 
 PARCEL = """
 from flux_engine import create_workflow

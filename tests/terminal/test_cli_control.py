@@ -5,7 +5,8 @@ import signal
 import time
 
 import pytest
-from test_cli import flux, started
+from forked_flux import flux, flux_afresh
+from test_cli import started
 
 CLAIM = """
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_run_that_waits_names_the_command_that_sends_the_signal(claims):
     assert "ask waits for approval until 20" in waiting.stderr
     command = waiting.stderr.strip().rpartition(": flux ")[2].split()
     assert command == ["runs", "signal", "c1", "approval", "--target", "claim.py:claim_flow"]
-    sent = flux(claims, *command, "--payload", '{"amount": 7}')
+    sent = flux_afresh(claims, *command, "--payload", '{"amount": 7}')
     assert sent.returncode == 0
     assert json.loads(sent.stdout) == {"asked": True, "paid": 7}
 
@@ -119,7 +120,7 @@ def test_a_run_of_another_process_is_asked_to_pause(claims):
         while not (claims / "started").exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        asked = flux(claims, "runs", "pause", "s1")
+        asked = flux_afresh(claims, "runs", "pause", "s1")
         assert asked.returncode == 0
         assert "another process, which was asked to stop it before its next step" in asked.stderr
         (claims / "go").touch()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_cli import flux
+from forked_flux import flux, flux_afresh
 
 SHOP = """
 from flux_engine import create_workflow
@@ -28,7 +28,7 @@ def shop(tmp_path):
 def test_replay_is_a_regression_test(shop):
     """It ends with 0 while the code does what it did, and with 1 when it no longer does."""
     written = (shop / ".flux" / "trace.ndjson").read_bytes()
-    same = flux(shop, "replay", "--all")
+    same = flux_afresh(shop, "replay", "--all")
     assert (same.returncode, same.stdout) == (0, "")
     assert "2 runs replayed, as recorded" in same.stderr
     (shop / "shop.py").write_text(SHOP.format(price=13), encoding="utf-8")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from commands_here import Here, commands_here
-from test_cli import flux
+from forked_flux import flux
 
 SHOP = """
 from flux_engine import create_workflow
