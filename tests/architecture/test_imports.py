@@ -59,6 +59,14 @@ def test_commands_that_draw_nothing_load_no_textual(arguments, tmp_path):
     assert imported & {"textual", "watchfiles"} == set()
 
 
+def test_the_dashboard_loads_nothing_that_its_first_frame_does_not_need(tmp_path):
+    """Validation, the parser of the commands and the watching of files come when they are needed."""
+    start = "import flux_tui.cli.plain_start, flux_tui.cli.opening, flux_tui.app"
+    imported = packages_imported_by([sys.executable, "-c", start], tmp_path)
+    assert "textual" in imported
+    assert imported & {"pydantic", "typer", "watchfiles"} == set()
+
+
 def test_the_runner_loads_no_textual(tmp_path):
     """The process that runs user code draws nothing."""
     imported = packages_imported_by([sys.executable, "-c", "import flux_tui.runner.child"], tmp_path)
