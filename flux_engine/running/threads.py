@@ -78,7 +78,7 @@ def _serve(inbox: "queue.SimpleQueue[_Job]") -> None:
         with _lock:
             _idle.append(inbox)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle, future, result, error)
+            loop.call_soon_threadsafe(settle, future, result, error)
         del context, call, loop, future, result, error
 
 
@@ -95,7 +95,8 @@ def end_child(error: BaseException | None) -> NoReturn:
     os._exit(0 if error is None else 1)
 
 
-def _settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+def settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+    """Give a future what a call returned or raised, unless somebody has cancelled it."""
     if future.done():
         return
     if isinstance(error, StopIteration):  # a future cannot carry one
