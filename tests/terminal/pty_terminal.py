@@ -20,6 +20,8 @@ import pytest
 
 COLUMNS, ROWS = 120, 36
 DEADLINE = 30.0
+LEFT_OUT = ("FLUX_", "COLUMNS", "LINES")
+"""How the variables begin that would tell the program something else than the terminal does."""
 
 PARCEL = """
 from flux_engine import create_workflow
@@ -56,7 +58,7 @@ class Terminal:
         self.written = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        usual = {key: value for key, value in os.environ.items() if not key.startswith("FLUX_")}
+        usual = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
         usual |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"from flux_tui.cli import {program}; {program}()", *arguments],

@@ -68,7 +68,8 @@ def test_a_trace_from_a_pipe_is_shown_as_it_comes(tmp_path):
     """Keys still work, and the end of the pipe is not the end of the dashboard."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("FLUX_")}
+    left_out = ("FLUX_", "COLUMNS", "LINES")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     process = subprocess.Popen(
         [sys.executable, "-c", "from flux_tui.cli import dashboard; dashboard()", "--trace", "-"],
         cwd=tmp_path,
