@@ -239,6 +239,4 @@ def _described(choice: SignalChoice) -> Content:
         )
     until = "" if choice.until is None else f" until {until_text(choice.until)}"
     said = f"\n{printable(choice.about)}" if choice.about else ""
-    return Content.assemble(
-        name, (f"  step {printable(choice.step)} waits for it{until}{said}", tones.MUTED)
-    )
+    return Content.assemble(name, (f"  step {printable(choice.step)} waits for it{until}{said}", tones.MUTED))
