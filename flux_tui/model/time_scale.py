@@ -24,6 +24,9 @@ _UNITS: Final = (
     *(days * 86_400_000.0 for days in (1, 2, 7, 30, 365)),
 )
 
+_LEAST: Final = 1e-6
+"""Milliseconds. What is shorter is no time at all: clocks do not tell it."""
+
 Interval = tuple[float, float]
 
 
@@ -83,7 +86,7 @@ class Scale:
             span, cells = piece.end - piece.start, piece.right - piece.left
             unit = next((unit for unit in _UNITS if unit * cells >= span * TICK_CELLS), _UNITS[-1])
             for number in range(ceil(cells / TICK_CELLS) + 1):
-                cell = floor(piece.left + number * unit * cells / (span or 1.0) + 0.5)
+                cell = floor(piece.left + number * unit * cells / (span if span >= _LEAST else 1.0) + 0.5)
                 text = tick_text(number * unit)
                 if free <= cell and cell + len(text) < ceil(piece.right) and (number == 0 or span):
                     found.append(Tick(cell, text))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage, create_workflow, wait
@@ -253,6 +253,7 @@ SPANS = st.tuples(
 
 
 @given(st.lists(SPANS, max_size=12), st.integers(1, 200), st.floats(0, 2e7))
+@example([(0.0, 5e-324, "attempt")], 1, 0.0)
 def test_every_row_is_as_wide_as_the_line(
     parts: list[tuple[float, float, Any]], width: int, moment: float
 ) -> None:
