@@ -6,7 +6,7 @@ like that: the codec wraps dicts that have a key ``$type``.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import structs
 
@@ -64,7 +64,11 @@ async def read_journal(storage: WorkflowStorage, run_id: str) -> list[JournalEnt
     entries = await storage.journal(run_id)
     if not any(_refers(entry) for entry in entries):
         return entries
-    blobs = await storage.blobs(run_id)
+    return fill_in(entries, await storage.blobs(run_id))
+
+
+def fill_in(entries: Iterable[JournalEntry], blobs: Mapping[str, str]) -> list[JournalEntry]:
+    """Return the entries with the large values, found by their hash, in place."""
     return [_filled(entry, blobs) for entry in entries]
 
 
