@@ -5,7 +5,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from flux_engine.integrations.restate.client import RestateClient, RestateError, RestateRun, RestateWorkflow
+from flux_engine.integrations.restate.client import RestateClient, RestateRun, RestateWorkflow
+from flux_engine.integrations.restate.http_api import RestateError
 
 if TYPE_CHECKING:
     from flux_engine.integrations.restate.app import restate_app

@@ -21,7 +21,6 @@ from flux_engine.errors import (
     SignalMismatchError,
     StepNotFoundError,
 )
-from flux_engine.execution import RunStatus
 from flux_engine.integrations.restate.http_api import HttpApi, RestateError
 from flux_engine.integrations.restate.introspection import (
     Invocation,
@@ -70,7 +69,7 @@ class RestateClient:
 
     Args:
         admin_url: the server's admin address, as ``http://127.0.0.1:9070``.
-        ingress_url: where calls go in, as ``http://127.0.0.1:8080``; by default what the server says of itself.
+        ingress_url: where calls go in, as ``http://127.0.0.1:8080``; by default as the server says.
         token: a bearer token for both, where they ask for one.
 
     Every verb raises ``RestateError`` when the server cannot be reached or is older than 1.4.
@@ -309,7 +308,7 @@ def _workflow(service: Mapping[str, Any]) -> RestateWorkflow | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())
 
 
 def _beside(admin_url: str) -> str:

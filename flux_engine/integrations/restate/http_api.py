@@ -58,7 +58,8 @@ class HttpApi:
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise RestateError(
-                f"The {self._what} of Restate at {self.url} cannot be reached: {error or type(error).__name__}. "
+                f"The {self._what} of Restate at {self.url} cannot be reached: "
+                f"{str(error) or type(error).__name__}. "
                 "Start the server (npx @restatedev/restate-server), or give the address where it runs."
             ) from error
         finally:
