@@ -1,0 +1,20 @@
+"""What tests in all folders share."""
+
+from collections.abc import Iterator
+
+import pytest
+from postgres_server import fresh_database, shared_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The DSN of a PostgreSQL server that nobody stops, started when the first test asks for it."""
+    with shared_server() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server) -> Iterator[str]:
+    """The DSN of a new and empty database."""
+    with fresh_database(postgres_server) as dsn:
+        yield dsn
