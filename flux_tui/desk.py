@@ -40,8 +40,8 @@ TRACE_BUSY, TRACE_IDLE, TRACE_OLD = 0.03, 0.25, 0.2
 """Seconds between two looks at the trace, while it grows or runs are on their way, and else; and between
 two changes told while what it held before its end is gone through."""
 
-STORE_BUSY, STORE_IDLE = 0.25, 2.0
-"""Seconds between two looks at the store."""
+SWEEP = 2.0
+"""Seconds between two looks at older runs of the store for those that others have deleted."""
 
 LAST_DELETIONS = 4.0
 """Seconds that the end of the program waits for the runner to delete what was deleted last."""
@@ -66,7 +66,8 @@ class Desk(Verbs):
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        remembered = Remembered(None if trace_only else settings.db.parent / FILE, keep=not read_only)
+        memory = None if trace_only else settings.db.folder(settings.project) / FILE
+        remembered = Remembered(memory, keep=not read_only)
         self.secrets = Secrets(settings.redact)
         super().__init__(remembered, self.secrets)
         self.settings = settings
@@ -310,9 +311,9 @@ class Desk(Verbs):
                 self._was_read("store")
                 self._spawn(tell_interrupted(self))
             self.become(store_problem=store.problem)
-            if await came(self._look, STORE_BUSY if self._busy else STORE_IDLE):
+            if await came(self._look, store.rest(busy=self._busy)):
                 self._look.clear()
-                await asyncio.sleep(STORE_BUSY)
+                await asyncio.sleep(store.rest(busy=True))
 
     async def _read_page(self, store: StoreFeed) -> None:
         async with self._paging:
@@ -342,7 +343,7 @@ class Desk(Verbs):
             self.forget(gone)
             if self.runs.merge_store(rows):
                 self.tell(Change())
-        self._sweep_at = self.now() + STORE_IDLE * 1000
+        self._sweep_at = self.now() + SWEEP * 1000
 
     async def _read_older(self, store: StoreFeed) -> None:
         try:

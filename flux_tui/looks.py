@@ -109,7 +109,10 @@ def home_path(path: Path) -> str:
 
 def source_path(desk: "Desk") -> str:
     """Return where the runs come from: the store, or the trace when that is all there is."""
-    path = desk.settings.trace if desk.trace_only else desk.settings.db
+    address = desk.settings.db
+    if not desk.trace_only and address.file is None:
+        return address.place
+    path = desk.settings.trace if desk.trace_only or address.file is None else address.file
     if str(path) == "-":
         return "standard input"
     return project_path(desk, path)

@@ -56,7 +56,7 @@ class Runners:
         self._files: set[Path] = set()
         config = RunnerConfig(
             root=str(settings.project),
-            db=str(settings.db),
+            db=settings.db.to_text(),
             trace=str(settings.trace),
             paths=tuple(str(path) for path in paths),
             default_retries=settings.default_retries,

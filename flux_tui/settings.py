@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, cast
 
 from flux_engine.errors import FluxError
+from flux_tui.address import AddressError, StoreAddress
 from flux_tui.model.secrets import in_environment
 
 if TYPE_CHECKING:
@@ -61,8 +62,11 @@ class Settings:
     workflows: tuple[Path, ...] = ()
     """Workflow modules, or folders to search for them. Default: the whole project folder."""
 
-    db: Path = Path(".flux/flux.db")
-    """The SQLite file that keeps the runs."""
+    db: StoreAddress = field(default_factory=lambda: StoreAddress(file=Path(".flux/flux.db")))
+    """What keeps the runs: a SQLite file, or ``postgresql://USER@HOST/DATABASE``.
+
+    Its tables are in the schema ``flux`` unless ``?schema=NAME`` is added. A password belongs in
+    ``FLUX_DB_PASSWORD``, ``PGPASSWORD`` or ``~/.pgpass``."""
 
     trace: Path = Path(".flux/trace.ndjson")
     """The file that every run writes its events to, one JSON object a line."""
@@ -98,13 +102,13 @@ class Settings:
             self,
             project=project,
             workflows=tuple(project / path.expanduser() for path in self.workflows),
-            db=project / self.db.expanduser(),
+            db=self.db.anchored(project),
             trace=self.trace if self.trace == STANDARD_INPUT else project / self.trace.expanduser(),
         )
 
     def secret_values(self, environ: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the values of ``redact_env``, but for those too short to mask."""
-        return in_environment(self.redact_env, environ)
+        """Return the values of ``redact_env`` and the store's password, but for those too short to mask."""
+        return (*in_environment(self.redact_env, environ), *self.db.secrets)
 
 
 KEYS = tuple(each.name for each in fields(Settings) if each.name != "project")
@@ -119,7 +123,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "ascii": lambda text: adapter(bool).validate_python(text),
 }
 
-_VALID: dict[str, type] = {"db": Path, "trace": Path, "theme": str, "editor": str, "ascii": bool}
+_VALID: dict[str, type] = {"db": StoreAddress, "trace": Path, "theme": str, "editor": str, "ascii": bool}
 """Keys for which every value of a type is valid. Options of the commands have these types."""
 
 
@@ -139,6 +143,8 @@ def load_settings(cwd: Path, flags: Mapping[str, Any], environ: Mapping[str, str
     found: dict[str, Any] = {}
     for layer in layers(cwd, flags, environ):
         found |= layer.values
+    if "db" in found:
+        found["db"] = found["db"].with_password_of(os.environ if environ is None else environ)
     return Settings(project=cwd, **found).anchored()
 
 
@@ -233,6 +239,8 @@ def _checked(values: Mapping[str, Any], place: Callable[[str], str], within: str
     for key in values:
         if key not in KEYS:
             raise SettingsError(f"{within or place(key)}: unknown key {key!r}. {_nearest(key)}")
+    if isinstance(values.get("db"), str | Path):
+        values = {**values, "db": _address(values["db"], place("db"))}
     if all(isinstance(value, _VALID.get(key, ())) for key, value in values.items()):
         return dict(values)
     from pydantic import ValidationError  # noqa: PLC0415 - as above
@@ -242,6 +250,13 @@ def _checked(values: Mapping[str, Any], place: Callable[[str], str], within: str
     except ValidationError as error:
         raise SettingsError("\n".join(_described(problem, place) for problem in error.errors())) from None
     return {key: getattr(valid, key) for key in values}
+
+
+def _address(value: str | Path, place: str) -> StoreAddress:
+    try:
+        return StoreAddress.of(value)
+    except AddressError as error:
+        raise SettingsError(f"{place}: {error}.") from None
 
 
 def _nearest(key: str) -> str:

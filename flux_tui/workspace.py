@@ -8,9 +8,9 @@ from flux_engine.engine import FluxEngine
 from flux_engine.errors import StorageError
 from flux_engine.hooks import Hooks
 from flux_engine.logger import FluxLogger
-from flux_engine.storage.sqlite import SQLiteStorage
 from flux_engine.trace.sinks import FluxTraceSink, JsonFileTraceSink, MultiTraceSink
 from flux_tui.settings import Settings
+from flux_tui.stores import open_store
 
 FOLDER: Final = ".flux"
 PRIVATE: Final = 0o700
@@ -32,7 +32,7 @@ def open_engine(
     make_folders(settings)
     file = JsonFileTraceSink(settings.trace)
     return FluxEngine(
-        storage=SQLiteStorage(settings.db),
+        storage=open_store(settings.db),
         trace=file if trace is None else MultiTraceSink(file, trace),
         default_retries=settings.default_retries,
         default_timeout=settings.default_timeout,
@@ -44,12 +44,12 @@ def open_engine(
 
 def open_for_looking(settings: Settings) -> FluxEngine:
     """Return an engine that reads the project's store and creates, migrates and writes nothing."""
-    return FluxEngine(storage=SQLiteStorage(settings.db, read_only=True))
+    return FluxEngine(storage=open_store(settings.db, read_only=True))
 
 
 def make_folders(settings: Settings) -> None:
     """Make the folders of the store and the trace. Raises ``StorageError``."""
-    make_folder(settings.db.parent)
+    make_folder(settings.db.folder(settings.project))
     make_folder(settings.trace.parent)
 
 

@@ -5,57 +5,34 @@ Whatever goes wrong there completes to nothing.
 """
 
 import ast
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typer
 
+from flux_tui.cli import known_runs
 from flux_tui.runner.discovery import MARK
 
-_MOST: Final = 50
 _LARGEST: Final = 512 * 1024
-_RUNS: Final = (
-    "SELECT id, status, workflow FROM runs WHERE id >= ? AND id < ? ORDER BY created_at DESC, id DESC LIMIT ?"
-)
-_NEWEST: Final = "SELECT id, status, workflow FROM runs ORDER BY created_at DESC, id DESC LIMIT ?"
-_WORKFLOWS: Final = """
-    WITH RECURSIVE names (name) AS (
-        SELECT min(workflow) FROM runs
-        UNION ALL
-        SELECT (SELECT min(workflow) FROM runs WHERE workflow > name) FROM names WHERE name IS NOT NULL
-    )
-    SELECT name FROM names WHERE name IS NOT NULL LIMIT 200
-"""
-_STEPS: Final = """
-    SELECT json_extract(step.value, '$.name')
-      FROM definitions, json_each(definitions.graph, '$.steps') AS step
-     WHERE run_id = (SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 1)
-"""
-_LAST: Final = "\U0010ffff"
 
 
 def complete_run(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the newest runs whose id begins like this, each with its status and workflow."""
-    rows = (
-        _rows(context, _RUNS, incomplete, incomplete + _LAST, _MOST)
-        if incomplete
-        else _rows(context, _NEWEST, _MOST)
-    )
+    rows = _rows(context, known_runs.runs, incomplete)
     return [(str(run_id), f"{status} {workflow}") for run_id, status, workflow in rows]
 
 
 def complete_workflow(context: typer.Context, incomplete: str) -> list[str]:
     """Return the workflows that have runs."""
-    return [name for (name,) in _rows(context, _WORKFLOWS) if name.startswith(incomplete)]
+    return [name for (name,) in _rows(context, known_runs.workflows) if name.startswith(incomplete)]
 
 
 def complete_step(context: typer.Context, incomplete: str) -> list[str]:
     """Return the steps of the run that stands before."""
     run = context.params.get("run")
-    rows = _rows(context, _STEPS, run, str(run) + _LAST) if run else []
+    rows = _rows(context, known_runs.steps, str(run)) if run else []
     return [name for (name,) in rows if isinstance(name, str) and name.startswith(incomplete)]
 
 
@@ -111,14 +88,10 @@ def _makes(value: ast.expr) -> bool:
     )
 
 
-def _rows(context: typer.Context, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+def _rows(context: typer.Context, ask: Callable[..., known_runs.Rows], *arguments: str) -> known_runs.Rows:
     from flux_tui.settings import load_settings  # noqa: PLC0415 - only where the store is asked
 
     try:
-        db = load_settings(Path.cwd(), {"db": context.params.get("db")}).db
-        if not db.exists():
-            return []
-        with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True, timeout=0.2)) as connection:
-            return connection.execute(sql, parameters).fetchall()
+        return ask(load_settings(Path.cwd(), {"db": context.params.get("db")}).db, *arguments)
     except Exception:  # noqa: BLE001 - a key press at a prompt is no place for an error
         return []

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from flux_engine import FluxConsoleLogger, FluxEngine, FluxResult
 from flux_engine.waiting import VERDICTS
+from flux_tui.address import StoreAddress
 from flux_tui.cli.breaks import PauseBefore
 from flux_tui.cli.errors import INTERRUPTED, RUN_FAILED
 from flux_tui.cli.plain_json import to_plain, to_text
@@ -197,9 +198,9 @@ def _without(step: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
 
 
 def finding_again(
-    target: str | None, workflows: Sequence[Path] | None, db: Path | None, trace: Path | None
+    target: str | None, workflows: Sequence[Path] | None, db: str | None, trace: Path | None
 ) -> tuple[str, ...]:
     """Return the options that lead another command to the same workflow, store and trace."""
     options = [("--target", target), *(("--workflows", path) for path in workflows or ())]
-    options += [("--db", db), ("--trace", trace)]
+    options += [("--db", None if db is None else str(StoreAddress.of(db))), ("--trace", trace)]
     return tuple(str(part) for name, value in options if value is not None for part in (name, value))

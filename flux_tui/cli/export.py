@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,6 +22,8 @@ from flux_tui.model.export import export_run, places
 from flux_tui.model.run import RunView
 from flux_tui.private_file import write_new
 from flux_tui.settings import Settings
+
+SERVER_SECONDS: Final = 15.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -71,7 +73,7 @@ def export(
 
 
 async def _view(settings: Settings, run_id: str) -> RunView:
-    store = StoreFeed(settings.db)
+    store = StoreFeed(settings.db, glance=SERVER_SECONDS)
     try:
         view = await store.run(run_id)
     finally:

@@ -11,13 +11,13 @@ import typer
 
 from flux_engine.gravito import TABLE, ImportReport, import_gravito
 from flux_engine.storage.schema import APPLICATION_ID
-from flux_engine.storage.sqlite import SQLiteStorage
 from flux_engine.trace.events import decode_event
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, Json, settings_with
-from flux_tui.cli.texts import shown_path
+from flux_tui.cli.texts import shown_store
 from flux_tui.model.json_text import write_json
+from flux_tui.stores import open_store
 from flux_tui.workspace import make_folder
 
 _SQLITE: Final = b"SQLite format 3\x00"
@@ -49,17 +49,17 @@ def import_file(
     """Copy the runs of an @gravito/flux store into the store here. The file is only read."""
     settings = settings_with(db=db)
     check(file)
-    make_folder(settings.db.parent)
+    make_folder(settings.db.folder(settings.project))
 
     async def imported() -> ImportReport:
-        storage = SQLiteStorage(settings.db)
+        storage = open_store(settings.db)
         try:
             return await import_gravito(file, storage, overwrite=overwrite)
         finally:
             await storage.close()
 
     report = asyncio.run(imported())
-    typer.echo(f"{report}\ninto {shown_path(settings.db)}. See them with: flux runs list", err=True)
+    typer.echo(f"{report}\ninto {shown_store(settings.db)}. See them with: flux runs list", err=True)
     if as_json:
         typer.echo(write_json(msgspec.to_builtins(report)))
     if report.problems:

@@ -22,6 +22,11 @@ def store_exists(settings: Settings) -> bool:
     return settings.db.exists()
 
 
+def no_store(settings: Settings) -> UsageError:
+    """Return what is said where there is no store."""
+    return UsageError(f"there is no store at {settings.db}: no run was made here, or it is elsewhere (--db)")
+
+
 def in_store(settings: Settings, ask: Callable[[FluxEngine], Awaitable[Value]]) -> Value:
     """Ask an engine that only reads the project's store."""
 
@@ -38,9 +43,7 @@ def run_of(settings: Settings, beginning: str) -> WorkflowState:
     Raises ``UsageError`` when there is none, or more than one.
     """
     if not store_exists(settings):
-        raise UsageError(
-            f"there is no store at {settings.db}: no run was made here, or it is elsewhere (--db)"
-        )
+        raise no_store(settings)
 
     return in_store(settings, lambda engine: find_run(engine, beginning))
 

@@ -24,7 +24,7 @@ LONGEST_LINE = 64 * 1024 * 1024
 def open_dashboard(
     paths: list[Path] | None = None,
     *,
-    db: Path | None = None,
+    db: str | None = None,
     trace: Path | None = None,
     read_only: bool = False,
     theme: str | None = None,

@@ -10,7 +10,12 @@ from flux_engine.secrets import registered
 from flux_tui.cli.completion import complete_run, complete_target
 from flux_tui.settings import Settings, load_settings
 
-Db = Annotated[Path | None, typer.Option("--db", metavar="FILE", help="The store. Default: .flux/flux.db")]
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db", metavar="FILE|DSN", help="The store: a file or postgresql://… Default: .flux/flux.db"
+    ),
+]
 Trace = Annotated[
     Path | None, typer.Option("--trace", metavar="FILE", help="The trace. Default: .flux/trace.ndjson")
 ]

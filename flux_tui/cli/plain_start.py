@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _SWITCHES: Final = {"--read-only": "read_only", "--ascii": "ascii_only"}
-_OPTIONS: Final = {"--db": ("db", Path), "--trace": ("trace", Path), "--theme": ("theme", str)}
+_OPTIONS: Final = {"--db": ("db", str), "--trace": ("trace", Path), "--theme": ("theme", str)}
 
 
 def opened_plainly(words: Sequence[str], environ: Mapping[str, str]) -> bool:

@@ -1,14 +1,11 @@
 """``flux prune``, which is also ``flux runs prune``: removing runs that nobody will look at again."""
 
 import asyncio
-import sqlite3
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -25,6 +22,7 @@ from flux_tui.cli.lookup import in_store, store_exists
 from flux_tui.cli.options import Db, Json, Trace, Yes, settings_with
 from flux_tui.cli.terminal import look_of
 from flux_tui.cli.texts import counted
+from flux_tui.compaction import CompactionError, compact
 from flux_tui.model import when
 from flux_tui.model.json_text import write_json
 from flux_tui.model.text import printable
@@ -81,7 +79,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")] = False,
     yes: Yes = False,
     vacuum: Annotated[
-        bool, typer.Option("--vacuum", help="Give the room back to the disk; takes as much for a while.")
+        bool, typer.Option("--vacuum", help="Give the room back: a file takes as much for a while.")
     ] = False,
     db: Db = None,
     trace: Trace = None,
@@ -196,21 +194,11 @@ async def _delete_in_batches(settings: Settings, run_ids: Sequence[str], shown: 
 
 
 def _vacuum(settings: Settings) -> int:
-    """Rewrite the store without its gaps; return how many bytes that gave back."""
-    before, started = _size(settings.db), time.monotonic()
+    """Have the store give back the room of what was deleted; return how many bytes that was."""
+    started = time.monotonic()
     try:
-        with closing(sqlite3.connect(settings.db, timeout=5.0, isolation_level=None)) as connection:
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error as error:
-        raise UsageError(
-            f"the room was not given back: {error}. Try again when nothing else uses {settings.db}"
-        ) from None
-    freed = before - _size(settings.db)
+        freed = compact(settings.db)
+    except CompactionError as error:
+        raise UsageError(f"the room was not given back: {error}") from None
     typer.echo(f"{max(freed, 0):,} bytes given back in {time.monotonic() - started:.1f} s", err=True)
     return freed
-
-
-def _size(db: Path) -> int:
-    files = (db, db.with_name(f"{db.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())

@@ -12,7 +12,7 @@ from flux_tui.cli.completion import complete_run, complete_workflow
 from flux_tui.cli.definitions import workflow_named, workflow_paths
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import RUN_FAILED, UsageError
-from flux_tui.cli.lookup import run_of, store_exists
+from flux_tui.cli.lookup import no_store, run_of, store_exists
 from flux_tui.cli.masking import masked_report
 from flux_tui.cli.options import Db, Json, Target, Workflows, settings_with
 from flux_tui.cli.plain_json import to_plain
@@ -83,9 +83,7 @@ def replay(
         raise UsageError("--workflow goes with --all")
     settings = settings_with(db=db)
     if not store_exists(settings):
-        raise UsageError(
-            f"there is no store at {settings.db}: no run was made here, or it is elsewhere (--db)"
-        )
+        raise no_store(settings)
     wanted = [run_of(settings, run) for run in runs or ()]
     with user_code_prints_to_stderr() as data:
         if every:

@@ -21,7 +21,7 @@ from flux_tui.cli.options import Db, Json, RunId, settings_with
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.step import show_step
 from flux_tui.cli.terminal import look_of, width
-from flux_tui.cli.texts import listing_lines, run_lines, shown_path
+from flux_tui.cli.texts import listing_lines, run_lines, shown_store
 from flux_tui.model.json_text import write_json
 from flux_tui.model.masked import masked_error
 from flux_tui.model.secrets import Secrets
@@ -79,7 +79,7 @@ def list_runs(
     if not runs:
         fitting = " that fit" if workflow or status or chosen else ""
         typer.echo(
-            f"no runs{fitting} in {shown_path(settings.db)}; start one with: flux run FILE:VAR", err=True
+            f"no runs{fitting} in {shown_store(settings.db)}; start one with: flux run FILE:VAR", err=True
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flux_engine.execution import ErrorInfo, RetryPlan, RunSummary, StepHistory, WorkflowState
+from flux_tui.address import StoreAddress
 from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.terminal import Look
 from flux_tui.model.secrets import Secrets
@@ -32,6 +33,11 @@ def shown_path(file: str | Path) -> str:
         return printable(str(path.relative_to(Path.cwd())))
     except ValueError:
         return printable(str(path))
+
+
+def shown_store(address: StoreAddress) -> str:
+    """Return where a store is: a path as ``shown_path``, or a server without its password."""
+    return printable(str(address)) if address.file is None else shown_path(address.file)
 
 
 def status_of(run: RunSummary | WorkflowState) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from flux_tui.address import PASSWORD_VARIABLE
 from flux_tui.doctor.check import Check, bad, good, warning
-from flux_tui.settings import Settings, SettingsError, files, layers
+from flux_tui.settings import Layer, Settings, SettingsError, files, layers
 
 AREA: Final = "settings"
 
@@ -21,9 +22,22 @@ def check_configuration(project: Path, environ: Mapping[str, str]) -> Iterator[C
     for layer in said:
         places = [layer.place] if layer.place else sorted(map(layer.origin, layer.values))
         yield good(AREA, f"{', '.join(places)}: {', '.join(layer.values)}")
+    yield from _passwords(project, said)
     if not said:
         names = " and ".join(path.name for path in files(project))
         yield good(AREA, f"nothing is set in {names}; Flux works without")
+
+
+def _passwords(project: Path, said: list[Layer]) -> Iterator[Check]:
+    """Warn of a password in a file that others get with the code."""
+    for layer in said:
+        address = layer.values.get("db")
+        if address is not None and address.password is not None and layer.place is not None:
+            yield warning(
+                AREA,
+                f"{layer.origin('db')}: db has a password in it, and {project.name} is shared with others",
+                f"take it out; give it in {PASSWORD_VARIABLE}, PGPASSWORD or ~/.pgpass",
+            )
 
 
 def check_paths(settings: Settings) -> Iterator[Check]:

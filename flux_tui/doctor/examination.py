@@ -8,6 +8,7 @@ from flux_tui.doctor.check import Check
 from flux_tui.doctor.configuration import check_configuration, check_keymap, check_paths
 from flux_tui.doctor.modules import check_modules
 from flux_tui.doctor.owners import check_owners
+from flux_tui.doctor.server_store import check_server_store
 from flux_tui.doctor.store import check_store
 from flux_tui.doctor.terminal import check_terminal
 from flux_tui.doctor.trace import check_trace
@@ -30,7 +31,10 @@ def examine(
         settings = Settings(project=project).anchored()
     yield from check_paths(settings)
     yield from check_keymap(settings, environ)
-    yield from check_store(settings.db)
+    if settings.db.file is None:
+        yield from check_server_store(settings.db)
+    else:
+        yield from check_store(settings.db.file)
     yield from check_owners(settings.db)
     yield from check_trace(settings.trace)
     yield from check_modules(settings, [path for path in settings.workflows or [project] if path.exists()])

@@ -2,66 +2,76 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
 import msgspec
 
-from flux_engine.errors import FluxError, StorageError
 from flux_engine.execution import RunStatus
 from flux_engine.journal import is_interrupted
 from flux_engine.large_values import read_journal
 from flux_engine.running.ownership import abandoned
-from flux_engine.storage.base import RunQuery, RunRow
-from flux_engine.storage.sqlite import SQLiteStorage
+from flux_engine.storage.base import RunQuery, RunRow, WorkflowStorage
+from flux_tui.address import StoreAddress
+from flux_tui.feed.opened import DAMAGE, GLANCE, OpenedStore
 from flux_tui.model.filter import Filter
 from flux_tui.model.run import RunRowView, RunView
 from flux_tui.model.stored import from_journal
 
-PATIENCE = 0.5
-"""Seconds to wait for a lock of another process, before saying that there is one."""
-
 PAGE = 200
 
-_DAMAGE = (FluxError, msgspec.MsgspecError, ValueError, TypeError)
-"""What reading a store raises: its own errors, and those of values that no Flux wrote."""
+BUSY, IDLE = 0.25, 2.0
+"""Seconds between two looks at a file, while runs are on their way and else."""
 
-Answer = TypeVar("Answer")
+LIVE: Final = 0.1
+"""Seconds between two looks at a server's store, which is told of every change: it costs a comparison."""
 
 
 class StoreFeed:
     """Pages through a store's runs, and notices when they change.
 
-    ``problem`` says why the store cannot be read now and what to do; it is ``None`` as long as it can,
-    and while the file does not exist yet. ``damaged`` has the runs that the store cannot give whole,
-    each with the reason.
+    ``damaged`` has the runs that the store cannot give whole, each with the reason. ``glance`` is how long a
+    question waits for a server, and ``opening`` what makes the store of an address.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.problem: str | None = None
+    def __init__(
+        self,
+        address: StoreAddress | str | Path,
+        *,
+        glance: float = GLANCE,
+        opening: Callable[[StoreAddress], WorkflowStorage] | None = None,
+    ) -> None:
+        self.address = StoreAddress.of(address)
         self.damaged: dict[str, str] = {}
-        self._storage: SQLiteStorage | None = None
-        self._file: tuple[int, int] | None = None
+        self._store = OpenedStore(self.address, glance=glance, opening=opening)
         self._revision: int | None = None
-        self._owners: dict[str, bool] = {}
-        self._opening = asyncio.Lock()
+        self._owners: dict[str, tuple[bool, float | None]] = {}
+
+    @property
+    def problem(self) -> str | None:
+        """Why the store cannot be read now and what to do; ``None`` as long as it can, or is not made yet."""
+        return self._store.problem
 
     @property
     def exists(self) -> bool:
         """Whether the store was there when it was last looked at."""
-        return self._file is not None
+        return self._store.file is not None
+
+    def rest(self, *, busy: bool) -> float:
+        """Return how many seconds to wait before the next ``poll``."""
+        return LIVE if self.address.is_server else BUSY if busy else IDLE
 
     async def poll(self) -> bool:
         """Look whether anything changed since the last time; that includes the death of an owner.
 
-        Opens the store when it has appeared, and again when its file was replaced.
+        Opens the store when it has appeared, and again when its file was replaced or its server came back.
         """
-        before = (self._file, self._revision, self.problem)
-        self._revision = await self._ask(lambda storage: storage.revision(), None)
-        died = await asyncio.to_thread(self._look_after_owners)
-        return died or before != (self._file, self._revision, self.problem)
+        store = self._store
+        before = (store.file, self._revision, store.problem)
+        self._revision = await store.ask(lambda storage: storage.revision(), None)
+        died = await self._look_after_owners()
+        return died or before != (store.file, self._revision, store.problem)
 
     async def page(
         self,
@@ -79,79 +89,53 @@ class StoreFeed:
         after = (before.started_at / 1000, before.id) if before is not None else query.before
         query = msgspec.structs.replace(query, before=after, limit=limit)
         nothing: list[RunRow] = []
-        rows = await self._ask(lambda storage: storage.list(query), nothing)
+        rows = await self._store.ask(lambda storage: storage.list(query), nothing)
         return await asyncio.to_thread(self._views, rows)
 
     async def run(self, run_id: str) -> RunView | None:
         """Return a whole run; ``None`` when there is none, or it is in ``damaged``."""
 
-        async def read(storage: SQLiteStorage) -> RunView | None:
+        async def read(storage: WorkflowStorage) -> RunView | None:
             record = await storage.find(run_id)
             entries = await read_journal(storage, run_id)
             if record is None:
                 return None
             try:
-                view = await asyncio.to_thread(from_journal, record, entries)
-            except _DAMAGE as error:
+                view = await asyncio.to_thread(from_journal, record, entries, time.time())
+            except DAMAGE as error:
                 self.damaged[run_id] = f"Run {run_id} cannot be shown: {error}"
                 return None
             self.damaged.pop(run_id, None)
             return view
 
-        return await self._ask(read, None)
+        return await self._store.ask(read, None)
 
     async def close(self) -> None:
         """Close the store. The next question opens it again."""
-        async with self._opening:
-            await self._close()
-
-    async def _ask(self, question: Callable[[SQLiteStorage], Awaitable[Answer]], otherwise: Answer) -> Answer:
-        try:
-            storage = await self._opened()
-            answer = otherwise if storage is None else await question(storage)
-        except (*_DAMAGE, OSError) as error:
-            self.problem = _reason(self.path, error)
-            await self.close()
-            return otherwise
-        self.problem = None
-        return answer
-
-    async def _opened(self) -> SQLiteStorage | None:
-        async with self._opening:
-            file = _identity(self.path)
-            if file != self._file:
-                await self._close()
-            self._file = file
-            if file is not None and self._storage is None:
-                storage = SQLiteStorage(self.path, busy_timeout=PATIENCE, read_only=True)
-                await storage.open()
-                self._storage = storage
-            return self._storage
-
-    async def _close(self) -> None:
-        storage, self._storage = self._storage, None
-        if storage is not None:
-            try:
-                await storage.close()
-            except StorageError as error:
-                self.problem = _reason(self.path, error)
+        await self._store.close()
 
     def _views(self, rows: Iterable[RunRow]) -> list[RunRowView]:
         views = []
         for row in rows:
             interrupted = is_interrupted(row.status, row.owner, row.lease_until, time.time())
             if row.status is RunStatus.RUNNING and row.owner is not None:
-                self._owners[row.owner] = interrupted
+                self._owners[row.owner] = (interrupted, row.lease_until)
             views.append(_view(row, interrupted=interrupted))
         return views
 
-    def _look_after_owners(self) -> bool:
-        """Say whether an owner of a listed run has died. A death is no write to the store."""
-        alive = [owner for owner, gone in self._owners.items() if not gone]
-        dead = [owner for owner in alive if abandoned(owner)]
+    async def _look_after_owners(self) -> bool:
+        """Say whether an owner of a listed run has died, or let its lease end. Neither is a write."""
+        alive = [(owner, lease) for owner, (gone, lease) in self._owners.items() if not gone]
+        if not alive:
+            return False
+        dead = await asyncio.to_thread(_gone, alive, time.time())
         for owner in dead:
             del self._owners[owner]
         return bool(dead)
+
+
+def _gone(owners: Iterable[tuple[str, float | None]], now: float) -> list[str]:
+    return [owner for owner, lease in owners if abandoned(owner, lease, now)]
 
 
 def _view(row: RunRow, *, interrupted: bool) -> RunRowView:
@@ -166,24 +150,3 @@ def _view(row: RunRow, *, interrupted: bool) -> RunRowView:
         current_step=row.current_step,
         error=row.error,
     )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells this file from another one in its place; ``None`` before it is made.
-
-    A file is empty for a moment while the store in it is made.
-    """
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return (found.st_dev, found.st_ino) if found.st_size else None
-
-
-def _reason(path: Path, error: Exception) -> str:
-    if isinstance(error, OSError):
-        return (
-            f"{path} cannot be opened: {error.strerror or error}. "
-            "Check that you may read the file and its folder, or name another file for the store."
-        )
-    return str(error) if isinstance(error, FluxError) else f"{path} holds what Flux did not write: {error}"

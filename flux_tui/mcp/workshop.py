@@ -166,7 +166,7 @@ class Workshop:
     def _config(self) -> RunnerConfig:
         return RunnerConfig(
             root=str(self.settings.project),
-            db=str(self.settings.db),
+            db=self.settings.db.to_text(),
             trace=str(self.settings.trace),
             paths=tuple(map(str, self._paths)),
             default_retries=self.settings.default_retries,

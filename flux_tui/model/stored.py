@@ -21,12 +21,14 @@ _SLACK = 250.0
 """Milliseconds by which the store may be later than the trace and still tell of the same step forward."""
 
 
-def from_journal(record: RunRecord, entries: Sequence[JournalEntry]) -> RunView:
+def from_journal(record: RunRecord, entries: Sequence[JournalEntry], now: float | None = None) -> RunView:
     """Return a stored run, with the attempts of the present pass told from those before a retry.
+
+    ``now`` (seconds since the epoch) tells leases of other hosts that have ended.
 
     Raises ``StorageError`` or ``msgspec.MsgspecError`` when what is stored is damaged.
     """
-    view = from_state(workflow_state(record, entries, decode=msgspec.json.decode))
+    view = from_state(workflow_state(record, entries, decode=msgspec.json.decode, now=now))
     tries: dict[str, int] = {}
     left: set[str] = set()
     resumed = None

@@ -16,8 +16,9 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage
+from flux_engine import FluxEngine, JsonFileTraceSink
 from flux_engine.secrets import registered
+from flux_tui.address import StoreAddress
 from flux_tui.model.secrets import in_environment
 from flux_tui.runner.capture import Capture
 from flux_tui.runner.collect import Workflow
@@ -32,6 +33,7 @@ from flux_tui.runner.streams import capture_descriptors, capture_logging, captur
 from flux_tui.runner.trace import RunnerLogger, RunnerTrace
 from flux_tui.runner.warming import warm_up
 from flux_tui.runner.watchdog import Watchdog
+from flux_tui.stores import open_store
 
 
 def main() -> None:
@@ -92,11 +94,13 @@ class _Runner:
 
     def run(self, load: Load) -> None:
         """Load the modules, then serve."""
+        store = StoreAddress.of(load.db or self._config.db)
+        registered.add(store.secrets)
         workflows = self._load(load)
         capture_logging(self._capture)
         with asyncio.Runner() as runner:
             try:
-                runner.run(self._serve(workflows))
+                runner.run(self._serve(workflows, store))
             finally:
                 exit_after(self._config.grace)  # tasks and threads of the user's code may outlive the work
 
@@ -120,12 +124,12 @@ class _Runner:
         )
         return found.workflows
 
-    async def _serve(self, workflows: dict[str, Workflow]) -> None:
+    async def _serve(self, workflows: dict[str, Workflow], store: StoreAddress) -> None:
         loop = asyncio.get_running_loop()
         watchdog = Watchdog(loop, self._reports.send, self._capture.running)
         stops = Stops()
         engine = FluxEngine(
-            storage=SQLiteStorage(self._config.db),
+            storage=open_store(store),
             trace=self._trace,
             default_retries=self._config.default_retries,
             default_timeout=self._config.default_timeout,

@@ -2,6 +2,7 @@
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class RunnerConfig(Struct, frozen=True, kw_only=True):
@@ -21,9 +22,15 @@ class RunnerConfig(Struct, frozen=True, kw_only=True):
     redact_env: tuple[str, ...] = ()
     grace: float = 2.0
 
+    @property
+    def told(self) -> str | None:
+        """The address of a server, which is told through the pipe: everybody may read a command line."""
+        return self.db if "://" in self.db else None
+
     def encode(self) -> str:
-        """Return the configuration as a command line argument."""
-        return msgspec.json.encode(self).decode()
+        """Return the configuration as a command line argument, without the address of a server."""
+        shown = self if self.told is None else replace(self, db="")
+        return msgspec.json.encode(shown).decode()
 
 
 def decode_config(text: str) -> RunnerConfig:

@@ -27,12 +27,14 @@ class Load(Message, frozen=True, kw_only=True):
     """Import the workflow modules. Sent once: a runner loads the user's code a single time.
 
     ``skip`` are modules that must not be imported, because they ended a runner when it tried. ``owners``
-    has, by workflow, the module that defined it last: another one must not take the name from it.
+    has, by workflow, the module that defined it last: another one must not take the name from it. ``db`` is
+    where the store is when that is not for the command line: an address that may have a password.
     """
 
     paths: list[str]
     skip: list[str] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
+    db: str | None = None
 
 
 class Run(Message, frozen=True, kw_only=True):

@@ -187,7 +187,8 @@ class RunnerPool(Requests):
             self._loaded = asyncio.get_running_loop().create_future()
             member.turn(Role.LOADING)
             paths, skip = list(self._config.paths), list(self._crashing)
-            member.process.send(Load(paths=paths, skip=skip, owners=self._routes.owners))
+            load = Load(paths=paths, skip=skip, owners=self._routes.owners, db=self._config.told)
+            member.process.send(load)
             member.process.send(self._breakpoints)
             if member.process.has_ended:
                 self._end_load(member, None)

@@ -10,6 +10,7 @@ import pytest
 from commands_here import Here, commands_here, made_runs
 
 from flux_engine import create_workflow
+from flux_tui.address import StoreAddress
 from flux_tui.doctor import State
 from flux_tui.doctor.configuration import check_configuration, check_keymap
 from flux_tui.doctor.owners import check_owners
@@ -96,12 +97,12 @@ def test_damage_inside_of_a_store_is_found(db):
 
 def test_runs_that_were_left_behind_are_counted(db):
     """They can be gone on with; those in hand are named with their process."""
-    assert "none is under way" in found(check_owners(db), State.GOOD)
+    assert "none is under way" in found(check_owners(StoreAddress(file=db)), State.GOOD)
     with closing(sqlite3.connect(db)) as store:
         store.execute("UPDATE runs SET status = 'running', owner = NULL")
         store.commit()
-    assert "1 interrupted" in found(check_owners(db), State.WARNING)
-    assert "flux runs recover" in found(check_owners(db), State.WARNING)
+    assert "1 interrupted" in found(check_owners(StoreAddress(file=db)), State.WARNING)
+    assert "flux runs recover" in found(check_owners(StoreAddress(file=db)), State.WARNING)
 
 
 def test_a_trace_with_bad_lines_at_its_end_is_told(tmp_path, db):

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from flux_engine import FluxEngine, SQLiteStorage, create_workflow
 from flux_engine.execution import RepeatedCommit, RetryPlan
 from flux_tui import at_hand
+from flux_tui.address import StoreAddress
 from flux_tui.app import FluxApp
 from flux_tui.desk import Desk
 from flux_tui.model.definitions import Definitions
@@ -416,7 +417,9 @@ async def test_older_runs_are_read_when_the_list_nears_its_end(tmp_path: Path) -
     flow = create_workflow("old").step("one", lambda ctx: None)
     async with FluxEngine(storage=storage) as engine:
         await asyncio.gather(*(engine.execute(flow, None) for _ in range(230)))
-    desk = Desk(Settings(project=tmp_path, db=tmp_path / "flux.db").anchored(), [tmp_path / "none"])
+    desk = Desk(
+        Settings(project=tmp_path, db=StoreAddress(file=tmp_path / "flux.db")).anchored(), [tmp_path / "none"]
+    )
     async with FluxApp(desk).run_test(size=(120, 36)) as pilot:
         screen = screen_of(pilot)
         await until(lambda: desk.runs.total == 200, "the first page")

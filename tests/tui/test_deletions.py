@@ -11,6 +11,7 @@ from test_app import Opened, said, screen_of, until
 from flux_engine import FluxEngine, JsonFileTraceSink, SQLiteStorage, create_workflow
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui import deletions
+from flux_tui.address import StoreAddress
 from flux_tui.deletions import AT_ONCE, Deletions
 from flux_tui.desk import Desk
 from flux_tui.feed.sweep import SWEPT_AT_ONCE, Sweep, missing
@@ -170,11 +171,13 @@ async def test_the_trace_tells_of_deleted_runs(tmp_path: Path) -> None:
 async def test_a_run_that_another_process_deletes_leaves_the_list(tmp_path: Path) -> None:
     """Whether it says so in the trace or not."""
     flow = create_workflow("parcel").step("pick", lambda ctx: None)
-    settings = Settings(project=tmp_path, db=tmp_path / "flux.db", trace=tmp_path / "trace.ndjson")
+    settings = Settings(
+        project=tmp_path, db=StoreAddress(file=tmp_path / "flux.db"), trace=tmp_path / "trace.ndjson"
+    )
     desk = Desk(settings, [], read_only=True)
     store = desk._store
     assert store is not None
-    async with FluxEngine(storage=SQLiteStorage(settings.db)) as engine:  # without a trace
+    async with FluxEngine(storage=SQLiteStorage(settings.db.file)) as engine:  # without a trace
         for run_id in ("a", "b"):
             await engine.execute(flow, run_id=run_id)
         await desk._read_page(store)

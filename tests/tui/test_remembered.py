@@ -89,8 +89,8 @@ def test_a_file_that_cannot_be_written_is_told_and_harmless(tmp_path: Path) -> N
 def test_looking_writes_nothing(tmp_path: Path) -> None:
     """With ``--read-only`` the file is read and stays; with a trace alone it is not even read."""
     settings = Settings(project=tmp_path).anchored()
-    settings.db.parent.mkdir()
-    path = settings.db.parent / FILE
+    settings.db.folder(tmp_path).mkdir()
+    path = settings.db.folder(tmp_path) / FILE
     Desk(settings, []).remembered.put("theme", "nord")
     before = path.read_bytes()
     looking = Desk(settings, [], read_only=True).remembered

@@ -20,7 +20,7 @@ def load(folder: Path, environ=None, **flags) -> Settings:
 def test_works_without_configuration(tmp_path):
     """An empty folder gives the defaults, with the store and the trace below the folder."""
     settings = load(tmp_path)
-    assert settings.db == tmp_path / ".flux/flux.db"
+    assert settings.db.file == tmp_path / ".flux/flux.db"
     assert settings.trace == tmp_path / ".flux/trace.ndjson"
     assert settings.default_retries == 0
     assert settings.default_timeout == 30
@@ -42,7 +42,7 @@ def test_later_places_go_first(tmp_path):
     (tmp_path / "flux.toml").write_text('db = "b.db"\neditor = "b"\ndefault_retries = 2\n', encoding="utf-8")
     environ = {"FLUX_EDITOR": "c", "FLUX_DEFAULT_RETRIES": "3"}
     settings = load(tmp_path, environ, default_retries=4, db=None)
-    assert (settings.theme, settings.db.name, settings.editor) == ("a", "b.db", "c")
+    assert (settings.theme, settings.db.file.name, settings.editor) == ("a", "b.db", "c")
     assert settings.default_retries == 4
 
 

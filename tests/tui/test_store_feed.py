@@ -243,7 +243,7 @@ async def test_a_store_that_is_deleted_and_made_anew_is_opened_again(feed, path)
 
 async def test_a_store_locked_by_another_program_is_a_problem_while_it_is(feed, path, store, monkeypatch):
     """The message says so; the store is read again when the lock is gone."""
-    monkeypatch.setattr("flux_tui.feed.store.PATIENCE", 0.05)
+    monkeypatch.setattr("flux_tui.feed.opened.PATIENCE", 0.05)
     await store.create(record("a"))
     await store.close()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
