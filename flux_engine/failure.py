@@ -14,12 +14,22 @@ MAX_TEXT = 65_536
 MAX_FRAMES = 60
 
 
+class RecordedError(Exception):
+    """Stands for an exception that was raised, and described, in another process or at another time."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(str(info))
+        self.info = info
+
+
 def describe_exception(error: BaseException, *, step: str | None = None) -> ErrorInfo:
     """Describe an exception: its type, its message, its frames and its whole traceback as text.
 
     The engine's own frames are left out of ``frames``. Of a very deep traceback only the innermost
     ``MAX_FRAMES`` frames are kept, and long texts are cut.
     """
+    if isinstance(error, RecordedError):
+        return error.info
     return ErrorInfo(
         type=type(error).__qualname__,
         message=_cut(_message(error), MAX_MESSAGE),

@@ -42,6 +42,10 @@ class Ledger(WaitingEntries, CompensationEntries):
             self.cancel_attempts(INTERRUPTED, "interrupted before its end")
         if entry is not None:
             self._enter(entry)
+        self.announce_start(meta)
+
+    def announce_start(self, meta: dict[str, Any] | None) -> None:
+        """Tell that the run starts, or goes on."""
         self._trace(
             EventType.WORKFLOW_START,
             status=self.status,

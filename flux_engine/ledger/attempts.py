@@ -178,10 +178,17 @@ class AttemptEntries(Books):
                 exception=exception,
             )
 
-    def cancel_attempts(self, kind: str, message: str, *, waiting: bool = False) -> None:
-        """Close the attempts that are under way with this error, and with ``waiting`` also the waits."""
+    def cancel_attempts(
+        self, kind: str, message: str, *, waiting: bool = False, only: str | None = None
+    ) -> None:
+        """Close the attempts that are under way with this error, and with ``waiting`` also the waits.
+
+        ``only`` is the one step that this is about.
+        """
         open_statuses = {StepStatus.RUNNING, StepStatus.SUSPENDED} if waiting else {StepStatus.RUNNING}
         for step in self.progress.steps.values():
+            if only is not None and step.name != only:
+                continue
             if step.status in open_statuses and step.last is not None:
                 error = ErrorInfo(type=kind, message=message, step=step.name)
                 self._enter(

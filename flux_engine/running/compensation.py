@@ -4,11 +4,14 @@ The handlers run in the reverse order of the results. Each is recorded like an a
 and the time-out of its step. One that fails for good does not keep the others from running.
 """
 
+from collections.abc import Coroutine
 from typing import Any
 
+from flux_engine.context import Context
+from flux_engine.data import RunData
 from flux_engine.definition import ENGINE_DEFAULT, StepDefinition, WorkflowDefinition
 from flux_engine.execution import StepStatus
-from flux_engine.running.attempt import run_attempt
+from flux_engine.running.attempt import Outcome, run_attempt
 from flux_engine.running.step_run import StepHost
 
 
@@ -39,22 +42,31 @@ class Compensations:
             entry = ledger.start_compensation(step)
             await ledger.commit()
             ctx = self._host.context(step, data, entry.attempt)
-            outcome = await run_attempt(
-                step,
-                ctx,
-                shape=self._host.shape,
-                data=data,
-                limit=self._host.limit,
-                timeout=timeout,
-                handler=step.compensate,
-            )
+            outcome = await self._call(step, ctx, data, timeout)
             if outcome.error is None:
                 ledger.complete_compensation(step, entry)
                 await ledger.commit()
                 return
-            again = retry < retries and isinstance(outcome.error, step.retry_on)
+            delay = self._delay(step, outcome.error, retry, retries)
             ledger.fail_compensation(step, entry, outcome)
             await ledger.commit()
-            if not again:
+            if delay is None:
                 return
-            await services.clock.sleep(step.backoff.delay(retry + 1))
+            await services.clock.sleep(delay)
+
+    def _call(
+        self, step: StepDefinition, ctx: Context[Any, Any], data: RunData, timeout: float | None
+    ) -> Coroutine[Any, Any, Outcome]:
+        return run_attempt(
+            step,
+            ctx,
+            shape=self._host.shape,
+            data=data,
+            limit=self._host.limit,
+            timeout=timeout,
+            handler=step.compensate,
+        )
+
+    def _delay(self, step: StepDefinition, error: BaseException, retry: int, retries: int) -> float | None:
+        """Return the back-off before the next attempt, ``None`` for no further attempt."""
+        return step.backoff.delay(retry + 1) if retry < retries and isinstance(error, step.retry_on) else None

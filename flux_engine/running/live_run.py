@@ -318,7 +318,7 @@ class LiveRun(Generic[InputT, DataT]):
             self.ledger.error = _earlier_failure(steps)
         if self.ledger.error is not None:
             if self._failed:
-                await Compensations(self, self._definition).run()
+                await self._compensations().run()
                 self.merged.forget()
             await self._end(RunStatus.FAILED)
         elif all(step.status.done for step in steps):
@@ -333,6 +333,9 @@ class LiveRun(Generic[InputT, DataT]):
             await self._end(RunStatus.SUSPENDED)
         else:
             await self._end(RunStatus.PAUSED)
+
+    def _compensations(self) -> Compensations:
+        return Compensations(self, self._definition)
 
     async def _end(self, status: RunStatus, *, meta: dict[str, Any] | None = None) -> None:
         hook = {RunStatus.FAILED: "workflow_error", RunStatus.COMPLETED: "workflow_complete"}.get(status)

@@ -100,10 +100,7 @@ class StepRun:
     async def _attempts_if(self, when: Callable[[Any], Any], data: RunData) -> StepEnd:
         """Make the attempts if the step's condition holds. What that changes in the data is dropped."""
         try:
-            if is_async(when):
-                await self._ledger.commit()
-            answer = when(self._host.context(self._step, data, self._progress.attempts + 1))
-            wanted = bool(await answer if inspect.isawaitable(answer) else answer)
+            wanted = await self._holds(when, data)
         except Exception as error:  # noqa: BLE001 - a condition is the user's code
             self._host.merged.leave(self._step.name)
             self._ledger.refuse(self._step, "its condition raised", error)
@@ -113,6 +110,12 @@ class StepRun:
             self._ledger.skip(self._step, "when false")
             return StepEnd.DONE
         return await self._attempts(data)
+
+    async def _holds(self, when: Callable[[Any], Any], data: RunData) -> bool:
+        if is_async(when):
+            await self._ledger.commit()
+        answer = when(self._host.context(self._step, data, self._progress.attempts + 1))
+        return bool(await answer if inspect.isawaitable(answer) else answer)
 
     async def _attempts(self, data: RunData) -> StepEnd:
         services = self._host.services
@@ -202,7 +205,7 @@ class StepRun:
 
     def _delay(self, outcome: Outcome, retry: int, retries: int) -> tuple[float | None, Outcome]:
         """Return the back-off before the next attempt, ``None`` for no further attempt."""
-        if outcome.error is None or retry >= retries or not _may_retry(self._step, outcome.error):
+        if outcome.error is None or retry >= retries or not may_retry(self._step, outcome.error):
             return None, outcome
         try:
             return self._step.backoff.delay(retry + 1), outcome
@@ -269,6 +272,7 @@ def wake(host: StepHost, step: StepDefinition, output: str | None = None) -> Ste
     return StepEnd.DONE
 
 
-def _may_retry(step: StepDefinition, error: BaseException) -> bool:
+def may_retry(step: StepDefinition, error: BaseException) -> bool:
+    """Say whether a step that failed with this error may be tried again."""
     given_up = FatalError | SerializationError | DataConflictError | TransactionError
     return isinstance(error, step.retry_on) and not isinstance(error, given_up)
