@@ -12,6 +12,7 @@ from flux_tui.model.attempts import failed_attempts
 from flux_tui.model.breakpoints import code_changed, stops_of
 from flux_tui.model.captions import waiting_text
 from flux_tui.model.definitions import ModuleView
+from flux_tui.model.elsewhere import driver_text, held_elsewhere, trace_is_elsewhere
 from flux_tui.model.lineage import origin_of
 from flux_tui.model.masked import masked_attempts
 from flux_tui.model.moments import Moment, moment_text, whole
@@ -77,7 +78,8 @@ def show_tab(
             view.show(run, step)
         case LogView():
             lines = () if run is None else desk.logs_of(run.id)
-            view.show(run, step, lines if moment is None else lines[: moment.printed])
+            lines = lines if moment is None else lines[: moment.printed]
+            view.show(run, step, lines, elsewhere="" if events else trace_is_elsewhere(run))
         case EventView():
             view.show(run, events, desk.bad_lines, None if moment is None else moment.place)
         case TimelineView():
@@ -235,6 +237,8 @@ def moment_title(desk: "Desk", moment: Moment) -> Content:
 
 def _status(desk: "Desk", view: RunView) -> str:
     words = f"{status_glyph(view.status, ascii=desk.settings.ascii)} {status_word(view.status)}"
+    if (driver := held_elsewhere(view)) is not None:
+        words += f" in {driver_text(driver)}"
     if view.status == "suspended" and (waiting := next(iter(view.waits), None)) is not None:
         return f"{words}, {waiting_text(waiting)}"
     if view.status == "paused" and (stops := stops_of(view)):

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from flux_tui.model.breakpoints import stops_of
+from flux_tui.model.elsewhere import driver_text, held_elsewhere
 from flux_tui.model.run import DefinitionView, RunView, StepView
 from flux_tui.model.saves import ENDED
 
@@ -91,10 +92,18 @@ def an_ended_run(now: Situation) -> str | None:
     if now.moment is not None:
         return PAST
     if now.run.status in ("running", "pending"):
-        return "the run is still running"
+        return still_running(now.run)
     if now.definition is None:
         return f"no module loaded here defines {now.run.workflow!r}"
     return None
+
+
+def still_running(run: RunView) -> str:
+    """Say that a run moves, and who else moves it."""
+    driver = held_elsewhere(run)
+    if driver is None:
+        return "the run is still running"
+    return f"{driver_text(driver)} has the run in hand: cancel or pause it first, which it is asked to do"
 
 
 def a_run(now: Situation) -> str | None:

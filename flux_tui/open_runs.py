@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import fold
 from flux_tui.model.lineage import origin_of, with_copied
 from flux_tui.model.masked import masked_logs, masked_run
-from flux_tui.model.run import LogLine, RunView
+from flux_tui.model.run import Driver, LogLine, RunView
 from flux_tui.model.secrets import Secrets
 
 MOST = 32
@@ -16,7 +17,10 @@ MOST = 32
 
 
 class _Open(Struct):
-    """A run by both accounts. ``chosen`` is the view chosen for the two views in ``chosen_from``."""
+    """A run by both accounts. ``chosen`` is the view chosen for the two views in ``chosen_from``.
+
+    ``driver`` is who has the run in hand, or had it when the store was last read.
+    """
 
     events: list[TraceEvent] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
@@ -24,6 +28,7 @@ class _Open(Struct):
     stored: RunView | None = None
     chosen: RunView | None = None
     chosen_from: tuple[RunView | None, RunView | None] = (None, None)
+    driver: Driver | None = None
 
 
 class OpenRuns:
@@ -74,6 +79,8 @@ class OpenRuns:
     def put_stored(self, run_id: str, view: RunView | None) -> bool:
         """Take the store's account of an open run; return whether it is another one than before."""
         entry = self._entry(run_id)
+        if view is not None and view.driver is not None:
+            entry.driver = view.driver
         changed, entry.stored = entry.stored != view, view
         return changed
 
@@ -96,7 +103,9 @@ class OpenRuns:
             chosen = fold.newer(*accounts)
             if chosen is not None and chosen is entry.traced and entry.stored is not None:
                 chosen = with_copied(chosen, entry.stored, origin_of(entry.events))
-            entry.chosen = None if chosen is None else masked_run(chosen, self._secrets)
+            if chosen is not None:
+                chosen = masked_run(replace(chosen, driver=entry.driver), self._secrets)
+            entry.chosen = chosen
             entry.chosen_from = accounts
         return entry.chosen
 

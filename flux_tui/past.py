@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flux_tui import selection
+from flux_tui.model.elsewhere import trace_is_elsewhere
 from flux_tui.model.moments import Moment, Moments, whole
 from flux_tui.model.run import RunView
 from flux_tui.needs import NO_RUN
@@ -57,7 +58,7 @@ class Past:
             return NO_RUN
         events = self._screen.desk.events_of(run)
         if not events:
-            return "there is no trace of this run here: it was not traced, or its trace file is gone"
+            return f"the moments of this run are {trace_is_elsewhere(self._screen.run_view)}"
         if not whole(events) and not self._screen.desk.whole:
             return "the beginning of the trace is still being read"
         if not whole(events):

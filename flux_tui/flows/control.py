@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from flux_tui.flows.asking import PATIENCE, Flow, answered, tell_refused
 from flux_tui.looks import ID_CELLS
+from flux_tui.model.elsewhere import driver_text, held_elsewhere
 from flux_tui.model.text import printable
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.screens.confirm import ConfirmScreen
@@ -63,7 +64,8 @@ async def cancel(screen: "MainScreen") -> None:
 def _tell_if_running(screen: "MainScreen", run_id: str) -> None:
     view = screen.desk.view(run_id)
     if view is not None and view.status == "running":
-        tell(screen, "The run was asked to end; whoever has it in hand does so.", title="Cancel run")
+        who = "whoever has it in hand" if view.driver is None else driver_text(view.driver)
+        tell(screen, f"The run was asked to end; {who} does so.", title="Cancel run")
 
 
 async def pause(screen: "MainScreen") -> None:
@@ -77,7 +79,9 @@ async def pause(screen: "MainScreen") -> None:
         tell_refused(screen, "The run was not paused", refused)
         return
     if status != "paused":
-        tell(screen, "The run stops before its next step; u goes on with it.", title="Pause run")
+        driver = held_elsewhere(view)
+        who = "" if driver is None else f"{driver_text(driver)} was asked. "
+        tell(screen, f"{who}The run stops before its next step; u goes on with it.", title="Pause run")
 
 
 FLOWS: Final[dict[str, Flow]] = {"signal": signal, "cancel": cancel, "pause": pause}

@@ -90,6 +90,14 @@ class StepView(Struct, frozen=True, kw_only=True):
     tried: tuple[Span, ...] = ()
 
 
+class Driver(Struct, frozen=True, kw_only=True):
+    """The process that has a run in hand. ``here`` says that it is on this host."""
+
+    host: str
+    pid: int
+    here: bool
+
+
 class RunView(Struct, frozen=True, kw_only=True):
     """A run at one moment. ``status`` is a run status of the engine, or ``interrupted``.
 
@@ -97,7 +105,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     ``started_at`` is ``None`` when the start was not seen. ``resumed_at`` is when the run was last sent on
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
     of the latest news. ``passes`` are the times of all retries, where only the store knows them, and
-    ``worked`` is how long all passes that have ended took, where the trace tells.
+    ``worked`` is how long all passes that have ended took, where the trace tells. ``driver`` is who has
+    the run in hand, or had it when it was last looked at; only the store knows.
     """
 
     id: str
@@ -116,6 +125,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     final_data: Mapping[str, Any] | None = None
     before: tuple[str, ...] = ()
+    driver: Driver | None = None
 
     def step(self, name: str) -> StepView | None:
         """Return a step by name, or ``None``."""

@@ -11,6 +11,7 @@ from flux_engine.execution import AttemptRecord, StepHistory, StepStatus, Workfl
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model import parse
+from flux_tui.model.elsewhere import driver_of
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
 from flux_tui.model.spans import Span, one_line
 
@@ -51,15 +52,23 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry], now: float 
         steps=tuple(
             replace(
                 step,
+                status=_between_tries(view, step, tries.get(step.name, 0)),
                 tries=tries.get(step.name, 0),
                 tried=tuple(_awaited(step.tried, signals.get(step.name, ()))),
             )
             for step in view.steps
         ),
+        driver=driver_of(record.owner),
         resumed_at=None if resumed is None else since,
         passes=tuple(passes),
         duration=None if view.ended_at is None or since is None else max(view.ended_at - since, 0.0),
     )
+
+
+def _between_tries(view: RunView, step: StepView, tries: int) -> str:
+    """Return the status of a step, which goes on for as long as a failed attempt is tried again."""
+    again = step.max_tries is not None and tries < step.max_tries
+    return "running" if step.status == "failed" and view.status == "running" and again else step.status
 
 
 def _awaited(tried: Sequence[Span], signals: Sequence[float]) -> Iterator[Span]:

@@ -12,6 +12,7 @@ from textual.content import Content
 
 from flux_engine.trace.events import TraceEvent, encode_event
 from flux_tui.model import parse
+from flux_tui.model.elsewhere import trace_is_elsewhere
 from flux_tui.model.folds import Folds
 from flux_tui.model.pruned import pruned
 from flux_tui.model.run import RunView
@@ -250,7 +251,7 @@ class EventView(LineList):
     def _empty_text(self) -> str:
         if self._run is None:
             return "No run selected."
-        return "No trace events of this run: it was not traced, or its trace file is another one."
+        return f"The events of this run are {trace_is_elsewhere(self._run)}."
 
 
 def _line_with(needle: Needle, lines: Sequence[str]) -> int:

@@ -55,6 +55,7 @@ class LogView(LineList):
         super().__init__(empty=self._empty_text, follow=True, name=name, id=id, classes=classes)
         self.all_steps = False
         self._run: RunView | None = None
+        self._elsewhere = ""
         self._step: str | None = None
         self._lines: Sequence[LogLine] = ()
         self._shown: list[int] = []
@@ -64,8 +65,19 @@ class LogView(LineList):
         self._folds: Folds[str] = Folds()
         self._opened: int | None = None
 
-    def show(self, run: RunView | None, step: StepView | None, lines: Sequence[LogLine]) -> None:
-        """Show the lines of a step; without a step, or after ``a``, those of the whole run."""
+    def show(
+        self,
+        run: RunView | None,
+        step: StepView | None,
+        lines: Sequence[LogLine],
+        *,
+        elsewhere: str = "",
+    ) -> None:
+        """Show the lines of a step; without a step, or after ``a``, those of the whole run.
+
+        ``elsewhere`` says where they are when this host has no trace of the run.
+        """
+        self._elsewhere = elsewhere
         self._run, self._step = run, None if step is None else step.name
         subject = (None if run is None else run.id, None if self.all_steps else self._step)
         same_start = bool(self._read) and len(lines) >= self._read and lines[0] == self._first_line
@@ -230,4 +242,6 @@ class LogView(LineList):
             return "No run selected."
         if self._lines and not self.all_steps:
             return f"Step {printable(self._step or '')} printed nothing. Press a to see the whole run."
+        if not self._lines and self._elsewhere:
+            return f"What it printed and logged is {self._elsewhere}."
         return "Nothing was printed or logged. What handlers print, and ctx.logger, appear here."
