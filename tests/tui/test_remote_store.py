@@ -178,9 +178,8 @@ async def test_the_dashboard_opens_without_its_store_and_comes_alive_with_it(
         await until(lambda: screen.run_view is not None, "the run in the graph")
         await until(lambda: "process 41 on host-b" in str(screen.graph_pane.border_title), "who has it")
         await pilot.press("L")
-        await until(
-            lambda: "in the trace of host-b" in str(screen.details.views["logs"]._empty_text()), "logs"
-        )
+        logs, events = screen.details.views["logs"], screen.details.views["events"]
+        await until(lambda: "in the trace of host-b" in logs._empty_text(), "where the logs are")
         began = time.monotonic()
         now = time.time()
         ended = RunWrite(run_id="abc", fence=1, status=RunStatus.COMPLETED, updated_at=now, completed_at=now)
