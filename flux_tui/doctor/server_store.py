@@ -62,7 +62,7 @@ def _absent(server: Server, schema: str) -> Check:
 
 
 def _version(server: Server, schema: str) -> Any:
-    return server.value(f'SELECT max(version) FROM "{schema}".schema_version')  # noqa: S608 - as above
+    return server.value(f'SELECT version FROM "{schema}".flux_version')  # noqa: S608 - as above
 
 
 def _clock(server: Server) -> Check:

@@ -244,7 +244,7 @@ async def test_a_run_without_trace_says_why_there_is_no_way_back() -> None:
         desk._open.open("aaa", [])
         await pilot.press("comma")
         await pilot.pause()
-        assert "no trace of this run" in said(pilot)
+        assert "this one has nothing of the run" in said(pilot)
 
 
 async def test_the_timeline_goes_with_the_step_and_the_step_with_the_timeline() -> None:
