@@ -1,4 +1,4 @@
-"""``flux import``: taking over the runs of a store that the ancestor wrote."""
+"""``flux import``: taking over the runs of another store: the ancestor's, a file's, or a server's."""
 
 import asyncio
 import sqlite3
@@ -11,12 +11,15 @@ import typer
 
 from flux_engine.gravito import TABLE, ImportReport, import_gravito
 from flux_engine.storage.schema import APPLICATION_ID
+from flux_engine.storage.transfer import copy_runs
 from flux_engine.trace.events import decode_event
+from flux_tui.address import AddressError, StoreAddress
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.options import Db, Json, settings_with
 from flux_tui.cli.texts import shown_store
 from flux_tui.model.json_text import write_json
+from flux_tui.settings import Settings
 from flux_tui.stores import open_store
 from flux_tui.workspace import make_folder
 
@@ -31,14 +34,20 @@ def add_to(app: typer.Typer) -> None:
         "import",
         epilog=epilog(
             "flux import old/flux.db",
+            "flux import .flux/flux.db --db postgresql://flux@db.internal/flux",
             "flux import old/flux.db --overwrite --json",
-            codes={SOME_FAILED: "some runs could not be understood"},
+            codes={SOME_FAILED: "some runs were left out"},
         ),
-    )(import_file)
+    )(import_runs)
 
 
-def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An SQLite file of @gravito/flux.")],
+def import_runs(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|DSN", help="A store of Flux, or an SQLite file of @gravito/flux; it is only read."
+        ),
+    ],
     *,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace runs that the store has already.")
@@ -46,19 +55,19 @@ def import_file(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Copy the runs of an @gravito/flux store into the store here. The file is only read."""
+    """Copy the runs of another store into the store here.
+
+    A run that a process has in hand is left out and named: two stores would go on with it.
+    """
     settings = settings_with(db=db)
-    check(file)
+    address = _address(source)
+    if address == settings.db:
+        raise UsageError(f"{address} is the store here. Name the one to copy to with --db")
+    own = address.file is None or check(address.file)
     make_folder(settings.db.folder(settings.project))
-
-    async def imported() -> ImportReport:
-        storage = open_store(settings.db)
-        try:
-            return await import_gravito(file, storage, overwrite=overwrite)
-        finally:
-            await storage.close()
-
-    report = asyncio.run(imported())
+    report = asyncio.run(
+        _copied(settings, address, overwrite) if own else _taken(settings, address, overwrite)
+    )
     typer.echo(f"{report}\ninto {shown_store(settings.db)}. See them with: flux runs list", err=True)
     if as_json:
         typer.echo(write_json(msgspec.to_builtins(report)))
@@ -66,21 +75,50 @@ def import_file(
         raise typer.Exit(SOME_FAILED)
 
 
-def check(path: Path) -> None:
-    """Raise ``UsageError`` for a file that cannot be imported, saying what it is and what to do with it."""
+def _address(text: str) -> StoreAddress:
+    try:
+        address = StoreAddress.of(text)
+    except AddressError as error:
+        raise UsageError(str(error)) from None
+    return address if address.file is None else StoreAddress(file=address.file.absolute())
+
+
+async def _copied(settings: Settings, address: StoreAddress, overwrite: bool) -> ImportReport:  # noqa: FBT001
+    source, target = open_store(address, read_only=True), open_store(settings.db)
+    try:
+        await source.open()
+        await target.open()
+        return await copy_runs(source, target, name=str(address), overwrite=overwrite)
+    finally:
+        await source.close()
+        await target.close()
+
+
+async def _taken(settings: Settings, address: StoreAddress, overwrite: bool) -> ImportReport:  # noqa: FBT001
+    storage = open_store(settings.db)
+    try:
+        return await import_gravito(str(address), storage, overwrite=overwrite)
+    finally:
+        await storage.close()
+
+
+def check(path: Path) -> bool:
+    """Return whether a file is a store of Flux; it is one of the ancestor else.
+
+    Raises ``UsageError`` for a file that cannot be imported, saying what it is and what to do with it.
+    """
     try:
         with path.open("rb") as file:
             line = file.readline(_LONGEST_LINE)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     if line.startswith(_SQLITE):
-        _check_database(path)
-        return
+        return _is_own(path)
     try:
         decode_event(line)
     except msgspec.MsgspecError:
         raise UsageError(
-            f"{path} is no SQLite file: expected a store of @gravito/flux, with the table {TABLE}"
+            f"{path} is no SQLite file: expected a store of Flux, or one of @gravito/flux with the table {TABLE}"
         ) from None
     raise UsageError(
         f"{path} is a trace or an exported run. It tells what happened and lacks what a store needs to go on "
@@ -88,13 +126,10 @@ def check(path: Path) -> None:
     )
 
 
-def _check_database(path: Path) -> None:
+def _is_own(path: Path) -> bool:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         try:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
         except sqlite3.Error as error:
             raise UsageError(f"{path} cannot be read as SQLite: {error}") from None
-    if application == APPLICATION_ID:
-        raise UsageError(
-            f"{path} is a store of Flux as it is. Use it where it lies: flux runs list --db {path}"
-        )
+    return bool(application == APPLICATION_ID)
