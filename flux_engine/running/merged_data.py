@@ -96,6 +96,11 @@ class MergedData:
             raise
         self.end(step, delta, {}, last=False)
 
+    def again(self, step: str) -> None:
+        """Forget a step that was interrupted: when it begins once more, it is given what it was given."""
+        self.leave(step)
+        self._restored.add(step)
+
     def leave(self, step: str) -> None:
         """Forget a step that ended without a result."""
         self._meanwhile.pop(step, None)

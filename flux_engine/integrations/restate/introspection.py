@@ -21,8 +21,8 @@ class Invocation(Struct, frozen=True, kw_only=True):
     """The invocation that moves a run, as ``sys_invocation`` has it.
 
     ``status`` is Restate's: ``pending``, ``scheduled``, ``ready``, ``running``, ``suspended``,
-    ``backing-off``, ``paused`` or ``completed``. ``failure`` is why it failed, or why its last attempt did, for instance
-    because no service could be reached; ``retries`` is how often Restate has tried again.
+    ``backing-off``, ``paused`` or ``completed``. ``failure`` is why it failed, or why its last attempt
+    did, for instance because no service could be reached; ``retries`` is how often Restate has tried again.
     """
 
     id: str

@@ -36,8 +36,15 @@ class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True):
     idempotency_key: str | None = None
 
 
+class WaitsOn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a signal has to resolve. ``in_doubt``: it is the verdict on a commit."""
+
+    promise: str
+    in_doubt: bool = False
+
+
 class Head(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a run stands, without its journal. ``error`` is one line."""
+    """Where a run stands, without its journal. ``error`` is one line, ``waits`` are signals waited for."""
 
     workflow: str
     status: RunStatus
@@ -46,6 +53,7 @@ class Head(Struct, frozen=True, kw_only=True, omit_defaults=True):
     completed_at: float | None = None
     current_step: str | None = None
     error: str | None = None
+    waits: dict[str, WaitsOn] = {}
 
 
 class Chunk(Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):

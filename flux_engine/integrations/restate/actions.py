@@ -1,0 +1,118 @@
+"""Durable actions: what is done once, and answered from Restate's journal when a handler is replayed.
+
+The engine's coroutines are not run as tasks: the order in which tasks come to an action could differ in a
+replay. They are moved by hand, one after the other, each from one ``Pending`` that it awaits to the next.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import restate
+from restate.serde import BytesSerde
+
+from flux_engine.errors import FluxError
+
+_BYTES = BytesSerde()
+
+
+class Pending:
+    """What a coroutine awaits from Restate: ``await`` gives what came of it.
+
+    ``ran`` says that an action was carried out here and now, not answered from the journal.
+    """
+
+    __slots__ = ("future", "ran")
+
+    def __init__(self, future: Any) -> None:
+        self.future = future
+        self.ran = False
+
+    def __await__(self) -> Generator["Pending", Any, Any]:
+        return (yield self)
+
+
+class InvocationCancelledError(FluxError):
+    """Somebody asked Restate to cancel the invocation."""
+
+
+class Actions:
+    """The durable actions of one execution of a handler. ``execution`` names it.
+
+    ``is_first`` says that something was done here which no earlier execution can have done, so that
+    whatever comes now happens for the first time.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._handlers: set[asyncio.Task[Any]] = set()
+        self.execution = uuid.uuid4().hex[:12]
+        self.is_first = False
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether an earlier execution came further than this point."""
+        return bool(self._context.vm.is_replaying())
+
+    def begin(
+        self, name: str, work: Callable[[], Awaitable[bytes]], again: Callable[[], bytes] | None = None
+    ) -> Pending:
+        """Begin an action. ``again`` takes the place of ``work`` when an execution before began it too."""
+        begun_before = self.is_replaying
+
+        async def act() -> bytes:
+            pending.ran = True
+            if begun_before and again is not None:
+                return again()
+            task = asyncio.current_task()
+            if task is not None:
+                self._handlers.add(task)
+            try:
+                return await work()
+            finally:
+                if task is not None:
+                    self._handlers.discard(task)
+
+        options = restate.RunOptions[bytes](serde=_BYTES)
+        pending = Pending(None)
+        pending.future = self._context.run_typed(name, act, options)
+        return pending
+
+    def timer(self, seconds: float) -> Pending:
+        """Begin to wait for so many seconds."""
+        return Pending(self._context.sleep(timedelta(seconds=max(0.0, seconds))))
+
+    def promise(self, name: str) -> Pending:
+        """Begin to wait for a promise that somebody else resolves."""
+        return Pending(self._context.promise(name, serde=_BYTES).value())
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        await self.timer(seconds)
+
+    async def first_of(self, pending: list[Pending]) -> tuple[Pending, Any]:
+        """Wait until one of them has come to its end; return it and what came of it.
+
+        Of several the one that Restate recorded first, in a replay too. Raises ``InvocationCancelledError``.
+        """
+        by_future = {id(each.future): each for each in pending}
+        try:
+            done, _ = await restate.wait_completed(*(each.future for each in pending))
+            found = by_future[id(done[0])]
+            value = await found.future
+        except restate.TerminalError as error:
+            raise InvocationCancelledError("the invocation was cancelled") from error
+        self.is_first = self.is_first or found.ran
+        return found, value
+
+    async def stop_handlers(self) -> None:
+        """Cancel the handlers that are running, and wait until they have ended."""
+        running = list(self._handlers)
+        for task in running:
+            task.cancel()
+        if running:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(running, timeout=5.0)
