@@ -61,13 +61,12 @@ def import_runs(
     """
     settings = settings_with(db=db)
     address = _address(source)
-    if address == settings.db:
+    if _is_same(address, settings.db):
         raise UsageError(f"{address} is the store here. Name the one to copy to with --db")
     own = address.file is None or check(address.file)
     make_folder(settings.db.folder(settings.project))
-    report = asyncio.run(
-        _copied(settings, address, overwrite) if own else _taken(settings, address, overwrite)
-    )
+    copy = _copied if own else _taken
+    report = asyncio.run(copy(settings, address, overwrite))
     typer.echo(f"{report}\ninto {shown_store(settings.db)}. See them with: flux runs list", err=True)
     if as_json:
         typer.echo(write_json(msgspec.to_builtins(report)))
@@ -77,10 +76,15 @@ def import_runs(
 
 def _address(text: str) -> StoreAddress:
     try:
-        address = StoreAddress.of(text)
+        return StoreAddress.of(text)
     except AddressError as error:
         raise UsageError(str(error)) from None
-    return address if address.file is None else StoreAddress(file=address.file.absolute())
+
+
+def _is_same(address: StoreAddress, other: StoreAddress) -> bool:
+    if address.file is None or other.file is None:
+        return str(address) == str(other)
+    return address.file.resolve() == other.file.resolve()
 
 
 async def _copied(settings: Settings, address: StoreAddress, overwrite: bool) -> ImportReport:  # noqa: FBT001
@@ -118,7 +122,7 @@ def check(path: Path) -> bool:
         decode_event(line)
     except msgspec.MsgspecError:
         raise UsageError(
-            f"{path} is no SQLite file: expected a store of Flux, or one of @gravito/flux with the table {TABLE}"
+            f"{path} is no SQLite file: expected a store of Flux, or of @gravito/flux with the table {TABLE}"
         ) from None
     raise UsageError(
         f"{path} is a trace or an exported run. It tells what happened and lacks what a store needs to go on "

@@ -40,7 +40,7 @@ def test_what_cannot_become_a_run_is_refused_with_what_to_do(flux, tmp_path):
     assert flux("export", "abc", "--out", "abc.flux", "--json").json["run"] == "abc"
     for trace in ("abc.flux", ".flux/trace.ndjson"):
         refused = flux("import", trace)
-        assert (refused.code, f"{trace}" in refused.err, "flux-tui" in refused.err) == (2, True, True)
+        assert (refused.code, f"flux-tui {trace}" in refused.err) == (2, True)
     own = flux("import", ".flux/flux.db")
     assert (own.code, "is the store here" in own.err) == (2, True)
     (tmp_path / "notes.txt").write_text("nothing\n")
@@ -59,10 +59,8 @@ def test_the_runs_of_a_store_are_copied_into_another_one(flux, tmp_path):
     made_runs(tmp_path, lambda engine, _: engine.execute(flow, run_id="abc"))
     copied = flux("import", ".flux/flux.db", "--db", "other.db", "--json")
     assert (copied.code, copied.json["imported"], copied.json["problems"]) == (0, ["abc"], [])
-    there, here = (
-        flux("runs", "show", "abc", "--json", "--db", db).json for db in ("other.db", ".flux/flux.db")
-    )
-    assert there == here
+    there = flux("runs", "show", "abc", "--json", "--db", "other.db").json
+    assert there == flux("runs", "show", "abc", "--json").json
     assert flux("import", ".flux/flux.db", "--db", "other.db", "--json").json["skipped"] == ["abc"]
 
 
