@@ -19,8 +19,8 @@ async def copy_runs(
     """Copy every run of a store, with its journal and large values, into another one. Both are open.
 
     Ids that the target has already are skipped, or replaced with ``overwrite``. A run that somebody has in
-    hand is a problem and is left out: two stores would go on with it. One whose owner is gone is copied as it is
-    and can be resumed. ``name`` is what the report calls the source.
+    hand is a problem and is left out: two stores would go on with it. One whose owner is gone is copied as
+    it is and can be resumed. ``name`` is what the report calls the source.
     """
     imported: list[str] = []
     skipped: list[str] = []
