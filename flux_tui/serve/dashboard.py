@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Self, TypeVar
 
+from flux_tui.address import PASSWORD_VARIABLE
 from flux_tui.serve import packets
 from flux_tui.serve.driver import DRIVER
 from flux_tui.serve.opening import Opening
@@ -39,7 +40,7 @@ class Dashboard:
             stdout=PIPE,
             stderr=PIPE,
             cwd=opening.settings.project,
-            env=environment(os.environ, columns=columns, rows=rows),
+            env=environment(os.environ, columns=columns, rows=rows) | _password(opening),
             start_new_session=True,  # so that Ctrl-C in the server's terminal is the server's alone
         )
         return cls(process)
@@ -107,6 +108,11 @@ def environment(environ: Mapping[str, str], *, columns: int, rows: int) -> dict[
         "COLUMNS": str(columns),
         "ROWS": str(rows),
     }
+
+
+def _password(opening: Opening) -> dict[str, str]:
+    """Return the variable that the password of the store is handed on in: everybody may read arguments."""
+    return {} if opening.password is None else {PASSWORD_VARIABLE: opening.password}
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
