@@ -9,6 +9,8 @@ inspected, retried from any step, and resumed after a crash.
     FluxEngine().execute_sync(flow, "world")
 """
 
+import typing as _typing
+
 from flux_engine.builder import WorkflowBuilder, create_workflow
 from flux_engine.clock import Clock
 from flux_engine.context import Context
@@ -70,6 +72,9 @@ from flux_engine.trace.reader import TraceReader, read_events
 from flux_engine.trace.sinks import CallbackTraceSink, FluxTraceSink, LoggingTraceSink, MultiTraceSink
 from flux_engine.transaction import Transaction
 from flux_engine.waiting import sleep, wait
+
+if _typing.TYPE_CHECKING:
+    from flux_engine.storage.postgres import PostgresStorage as PostgresStorage
 
 __all__ = [
     "AttemptRecord",
@@ -151,3 +156,12 @@ __all__ = [
     "sleep",
     "wait",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Import what needs an extra when it is asked for: ``PostgresStorage``."""
+    if name == "PostgresStorage":
+        from flux_engine.storage.postgres import PostgresStorage  # noqa: PLC0415 - needs psycopg
+
+        return PostgresStorage
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,7 +19,7 @@ class Owning(ContractPart):
             token = await storage.claim("run-1", fence=3, owner="new", lease_until=NOON + 30.5)
             same(token, max(token, 4))
             claimed = a_run(fence=token, owner="new", lease_until=NOON + 30.5)
-            same(await storage.find("run-1"), claimed)
+            self.same_run(await storage.find("run-1"), claimed)
             same(await storage.journal("run-1"), [an_entry(1)])
 
     async def test_a_claim_without_a_lease_has_none(self) -> None:
@@ -27,7 +27,7 @@ class Owning(ContractPart):
         async with self.storage() as storage:
             await storage.create(a_run(owner="old", lease_until=NOON))
             token = await storage.claim("run-1", fence=0, owner="new")
-            same(await storage.find("run-1"), a_run(fence=token, owner="new"))
+            self.same_run(await storage.find("run-1"), a_run(fence=token, owner="new"))
 
     async def test_a_claim_with_an_old_token_is_refused(self) -> None:
         """Who has not seen the last claim cannot claim."""
@@ -36,7 +36,7 @@ class Owning(ContractPart):
             token = await storage.claim("run-1", fence=0, owner="first")
             with refused(OwnershipLostError):
                 await storage.claim("run-1", fence=0, owner="second")
-            same(await storage.find("run-1"), a_run(fence=token, owner="first"))
+            self.same_run(await storage.find("run-1"), a_run(fence=token, owner="first"))
 
     async def test_of_claims_at_once_one_wins(self) -> None:
         """When several claim with the same token, one gets the run."""
@@ -80,7 +80,7 @@ class Requesting(ContractPart):
             before = a_run(owner="me", fence=3, lease_until=NOON + 90)
             await storage.create(before, [an_entry(1)])
             await storage.request("run-1", "cancel")
-            same(await storage.find("run-1"), replace(before, request="cancel"))
+            self.same_run(await storage.find("run-1"), replace(before, request="cancel"))
             same(await storage.journal("run-1"), [an_entry(1)])
 
     async def test_a_later_request_takes_the_place_of_the_one_before(self) -> None:
@@ -110,7 +110,7 @@ class Requesting(ContractPart):
             await storage.create(a_run(owner="old"))
             await storage.request("run-1", "pause")
             token = await storage.claim("run-1", fence=0, owner="new")
-            same(await storage.find("run-1"), a_run(fence=token, owner="new"))
+            self.same_run(await storage.find("run-1"), a_run(fence=token, owner="new"))
             same(await storage.save(a_write(fence=token, owner="new")), None)
 
     async def test_a_stale_write_does_not_clear_the_request(self) -> None:
@@ -141,10 +141,12 @@ class Renewing(ContractPart):
             await storage.create(a_run("c", owner="you", lease_until=NOON + 1))
             await storage.create(a_run("d"))
             same(await storage.renew("me", NOON + 30.25), {})
-            same(await storage.find("a"), a_run("a", owner="me", lease_until=NOON + 30.25))
-            same(await storage.find("b"), a_run("b", owner="me", lease_until=NOON + 30.25, fence=token))
-            same(await storage.find("c"), a_run("c", owner="you", lease_until=NOON + 1))
-            same(await storage.find("d"), a_run("d"))
+            self.same_run(await storage.find("a"), a_run("a", owner="me", lease_until=NOON + 30.25))
+            self.same_run(
+                await storage.find("b"), a_run("b", owner="me", lease_until=NOON + 30.25, fence=token)
+            )
+            self.same_run(await storage.find("c"), a_run("c", owner="you", lease_until=NOON + 1))
+            self.same_run(await storage.find("d"), a_run("d"))
 
     async def test_it_brings_the_requests_to_the_owner(self) -> None:
         """Requests to the owner of runs are returned by run id, each time until they are cleared."""
@@ -173,7 +175,7 @@ class Renewing(ContractPart):
             same(await storage.renew("me", NOON + 30), {})
             for run_id, lease in (("released", None), ("claimed", NOON), ("handed", NOON)):
                 run = await storage.find(run_id)
-                same(run and run.lease_until, lease)
+                self.same_lease(None if run is None else run.lease_until, lease)
             same(await storage.renew("you", NOON + 30), {"claimed": "pause", "handed": "pause"})
 
     async def test_an_owner_without_runs_renews_nothing(self) -> None:
@@ -181,7 +183,7 @@ class Renewing(ContractPart):
         async with self.storage() as storage:
             await storage.create(a_run())
             same(await storage.renew("nobody", NOON + 30), {})
-            same(await storage.find("run-1"), a_run())
+            self.same_run(await storage.find("run-1"), a_run())
 
     async def test_a_renewed_lease_stays_until_the_next_write(self) -> None:
         """A write states the lease anew."""
@@ -190,7 +192,7 @@ class Renewing(ContractPart):
             await storage.save(a_write(owner="me", lease_until=NOON + 10))
             await storage.renew("me", NOON + 30)
             found = await storage.find("run-1")
-            same(found and found.lease_until, NOON + 30)
+            self.same_lease(None if found is None else found.lease_until, NOON + 30)
             await storage.save(a_write(owner="me", lease_until=NOON + 20))
             found = await storage.find("run-1")
-            same(found and found.lease_until, NOON + 20)
+            self.same_lease(None if found is None else found.lease_until, NOON + 20)

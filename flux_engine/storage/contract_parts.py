@@ -49,7 +49,13 @@ def a_write(run_id: str = "run-1", *, fence: int = 0, **fields: Any) -> RunWrite
 
 
 class ContractPart:
-    """What the parts of the contract share."""
+    """What the parts of the contract share.
+
+    ``lease_tolerance`` is how many seconds ``lease_until`` may come back too early or too late: 0, unless the
+    leases of a store end by a clock of its own, to which they are converted and back.
+    """
+
+    lease_tolerance = 0.0
 
     async def make_storage(self) -> WorkflowStorage:
         """Return a new and empty store that is not open yet. Override it."""
@@ -64,6 +70,18 @@ class ContractPart:
             yield storage
         finally:
             await storage.close()
+
+    def same_run(self, found: RunRecord | None, expected: RunRecord) -> None:
+        """Fail unless the records are equal, their leases within the tolerance."""
+        if found is not None and found.lease_until is not None and expected.lease_until is not None:
+            self.same_lease(found.lease_until, expected.lease_until)
+            found = replace(found, lease_until=expected.lease_until)
+        same(found, expected)
+
+    def same_lease(self, found: float | None, expected: float | None) -> None:
+        """Fail unless the leases end at the same time, within the tolerance."""
+        if found is None or expected is None or abs(found - expected) > self.lease_tolerance:
+            same(found, expected)
 
 
 def same(found: object, expected: object) -> None:
