@@ -1,6 +1,7 @@
 """Loading workflow modules: every workflow is found, and every failure becomes a problem with its place."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import subprocess
@@ -237,15 +238,16 @@ def test_what_may_not_be_read_is_a_problem_and_the_rest_is_loaded() -> None:
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """Be a user whom permissions bind."""
+    """Be a user whom permissions bind, in this thread: other threads would be disturbed by a change."""
     if os.geteuid() != 0:
         yield
         return
-    os.seteuid(65_534)
+    use = ctypes.CDLL(None).setfsuid
+    use(65_534)
     try:
         yield
     finally:
-        os.seteuid(0)
+        use(0)
 
 
 def test_a_module_in_a_package_is_imported_under_its_dotted_name(tmp_path: Path) -> None:
