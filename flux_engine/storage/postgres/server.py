@@ -47,23 +47,21 @@ class Server(NamedTuple):
 
     def connect(self, name: str, **settings: str) -> Connection:
         """Open a connection in autocommit mode. ``name`` is what the server lists it under."""
-        parameters = {**_KEEPALIVE, "tcp_user_timeout": 30_000, **self.parameters}
-        parameters |= {"application_name": name, "client_encoding": "UTF8"}
-        parameters |= {"connect_timeout": max(2, round(self.connect_timeout))}
+        options = {"synchronous_commit": DURABILITY[self.durability], **settings}
+        options |= {f"tcp_{key}": str(value) for key, value in _KEEPALIVE.items()}
+        if self.read_only:
+            options["default_transaction_read_only"] = "on"
+        given = [self.parameters.get("options", ""), *(f"-c {key}={value}" for key, value in options.items())]
+        parameters = {
+            **_KEEPALIVE,
+            "tcp_user_timeout": 30_000,
+            **self.parameters,
+            "options": " ".join(given),
+            "application_name": name,
+            "client_encoding": "UTF8",
+            "connect_timeout": max(2, round(self.connect_timeout)),
+        }
         connection: Connection = psycopg.connect(autocommit=True, **parameters)
-        try:
-            settings = {"synchronous_commit": DURABILITY[self.durability], **settings}
-            settings |= {f"tcp_{key}": str(value) for key, value in _KEEPALIVE.items()}
-            if self.read_only:
-                settings["default_transaction_read_only"] = "on"
-            connection.execute(
-                "SELECT set_config(name, value, false)"
-                " FROM unnest(%s::text[], %s::text[]) AS setting (name, value)",
-                (list(settings), list(settings.values())),
-            )
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     def translate(self, error: BaseException) -> FluxError:

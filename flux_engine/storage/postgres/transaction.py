@@ -256,9 +256,8 @@ def _clean(link: Link) -> None:
     if connection is None:
         return
     try:
-        connection.execute("ROLLBACK")
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            connection.execute("ROLLBACK")
         connection.execute("DISCARD ALL")
     except psycopg.Error:
-        pass
-    # What the handler may have set lasts no longer than the connection.
-    link.drop()
+        link.drop()

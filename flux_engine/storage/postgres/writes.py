@@ -73,13 +73,13 @@ class Script:
 
     def __init__(self, schema: str) -> None:
         self.schema = schema
-        self._made: dict[str, sql.Composed] = {}
+        self._made: dict[str, bytes] = {}
 
-    def __call__(self, statement: str) -> sql.Composed:
+    def __call__(self, statement: str) -> bytes:
         """Return a statement with the name of the schema in it."""
         made = self._made.get(statement)
         if made is None:
-            made = self._made[statement] = formatted(statement, self.schema)
+            made = self._made[statement] = formatted(statement, self.schema).as_bytes(None)
         return made
 
     def batch(
