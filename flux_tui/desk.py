@@ -289,7 +289,7 @@ class Desk(Verbs):
         if run_id not in self._open or not self._open.events(run_id):
             await self._read_trace(run_id)
         if self._store is not None:
-            self._open.put_stored(run_id, await self._store.run(run_id))
+            await self._read_stored(self._store, run_id)
         return self._open.view(run_id)
 
     async def _read_trace(self, run_id: str) -> None:
@@ -315,6 +315,10 @@ class Desk(Verbs):
                 self._look.clear()
                 await asyncio.sleep(store.rest(busy=True))
 
+    async def _read_stored(self, store: StoreFeed, run_id: str) -> bool:
+        view = await store.run(run_id)
+        return self._open.put_stored(run_id, view, reached=store.problem is None)
+
     async def _read_page(self, store: StoreFeed) -> None:
         async with self._paging:
             await self._take_page(store)
@@ -329,7 +333,7 @@ class Desk(Verbs):
         self.census.count(rows)
         changed = {row.id for row in rows if self.runs.merge_store([row])}
         run_id = self._looked_at
-        if run_id is not None and self._open.put_stored(run_id, await store.run(run_id)):
+        if run_id is not None and await self._read_stored(store, run_id):
             changed.add(run_id)
         if changed:
             self.tell(Change(runs=frozenset(changed)))

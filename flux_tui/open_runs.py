@@ -76,8 +76,13 @@ class OpenRuns:
             return
         _add(self._entry(run_id), event, self._secrets)
 
-    def put_stored(self, run_id: str, view: RunView | None) -> bool:
-        """Take the store's account of an open run; return whether it is another one than before."""
+    def put_stored(self, run_id: str, view: RunView | None, *, reached: bool = True) -> bool:
+        """Take the store's account of an open run; return whether it is another one than before.
+
+        What is known stays while the store is not ``reached``.
+        """
+        if view is None and not reached:
+            return False
         entry = self._entry(run_id)
         if view is not None and view.driver is not None:
             entry.driver = view.driver

@@ -33,6 +33,11 @@ class Server:
         """The version of the server, such as ``15.4``."""
         return str(self.value("SHOW server_version")).partition(" ")[0]
 
+    def has_tables(self) -> bool:
+        """Say whether a store was made in the schema."""
+        found = self.value("SELECT to_regclass(format('%%I.runs', %s::text))", self._address.schema)
+        return found is not None
+
     def tables(self) -> list[str]:
         """Return the tables of the schema, quoted as statements need them."""
         rows = self.run(
@@ -49,6 +54,15 @@ class Server:
             self._address.schema,
         )
         return int(found or 0)
+
+
+def is_empty(address: StoreAddress, patience: float) -> bool:
+    """Say whether the schema of an address certainly has no store in it yet."""
+    try:
+        with connected(address, patience) as server:
+            return not server.has_tables()
+    except SERVER_ERRORS:
+        return False  # whoever opens the store says what is wrong
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """Opening the store that an address names: the one place that knows which class reads which."""
 
-from typing import Any
+from typing import Any, Final
 
+from flux_engine.errors import StorageError
 from flux_engine.storage.base import WorkflowStorage
 from flux_engine.storage.sqlite import SQLiteStorage
 from flux_tui.address import StoreAddress
+
+CONNECT: Final = 3.0
+"""Seconds that a server has at least to let somebody in."""
 
 
 def open_store(
@@ -18,6 +22,9 @@ def open_store(
     if address.file is not None:
         waits: dict[str, Any] = {} if patience is None else {"busy_timeout": patience}
         return SQLiteStorage(address.file, read_only=read_only, **waits)
-    from flux_engine.storage.postgres import PostgresStorage  # noqa: PLC0415 - its library is an extra
-
-    return PostgresStorage(address.dsn, schema=address.schema)
+    try:
+        from flux_engine.storage.postgres import PostgresStorage  # noqa: PLC0415 - its library is an extra
+    except ModuleNotFoundError as error:
+        raise StorageError(str(error)) from None
+    waits = {} if patience is None else {"patience": patience, "connect_timeout": max(patience, CONNECT)}
+    return PostgresStorage(address.dsn, schema=address.schema, read_only=read_only, **waits)

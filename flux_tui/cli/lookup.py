@@ -8,6 +8,7 @@ from flux_engine import FluxEngine
 from flux_engine.errors import RunNotFoundError
 from flux_engine.execution import RunSummary, WorkflowState
 from flux_tui.cli.errors import UsageError
+from flux_tui.server import is_empty
 from flux_tui.settings import Settings
 from flux_tui.workspace import open_for_looking
 
@@ -15,11 +16,12 @@ Value = TypeVar("Value")
 
 _PAGE: Final = 500
 _SHOWN: Final = 5
+_GLANCE: Final = 2.0
 
 
 def store_exists(settings: Settings) -> bool:
     """Say whether there is a store to look into; looking never makes one."""
-    return settings.db.exists()
+    return settings.db.exists() and not (settings.db.is_server and is_empty(settings.db, _GLANCE))
 
 
 def no_store(settings: Settings) -> UsageError:

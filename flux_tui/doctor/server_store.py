@@ -31,7 +31,7 @@ def check_server_store(address: StoreAddress) -> Iterator[Check]:
 
 def _contents(server: Server, address: StoreAddress) -> Iterator[Check]:
     schema = address.schema
-    if server.value("SELECT to_regclass(format('%%I.runs', %s::text))", schema) is None:
+    if not server.has_tables():
         yield _absent(server, schema)
         return
     runs = server.value(f'SELECT count(*) FROM "{schema}".runs')  # noqa: S608 - letters, digits and _ only

@@ -165,7 +165,7 @@ def reason(address: StoreAddress, error: Exception) -> str:
 
 
 def _read_only(address: StoreAddress) -> WorkflowStorage:
-    return open_store(address, read_only=True, patience=None if address.is_server else PATIENCE)
+    return open_store(address, read_only=True, patience=PATIENCE)
 
 
 def _identity(address: StoreAddress) -> File | None:
