@@ -1,4 +1,4 @@
-"""A real Restate server for tests: on free ports of the loopback, with its data in a folder that is removed."""
+"""A real Restate server for tests: on free ports of the loopback, its data in a folder that is removed."""
 
 import os
 import shutil
@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 HOW_TO_GET_IT = (
-    "no Restate server is here: npm install --no-save --prefix .ci/tools @restatedev/restate-server@1.7.12, then "
-    "set FLUX_TEST_RESTATE_SERVER=.ci/tools/node_modules/.bin/restate-server"
+    "no Restate server is here: npm install --no-save --prefix .ci/tools @restatedev/restate-server@1.7.12, "
+    "then set FLUX_TEST_RESTATE_SERVER=.ci/tools/node_modules/.bin/restate-server"
 )
 _ROOT = Path(__file__).parent.parent
 _PATIENCE = 30.0
 
 
 def find_restate() -> str | None:
-    """Return the program of the server: the one named by the environment, on the path, or installed by npm."""
+    """Return the server's program: named by the environment, on the path, or installed by npm."""
     named = os.environ.get("FLUX_TEST_RESTATE_SERVER")
     places = [
         _ROOT / "node_modules/.bin/restate-server",

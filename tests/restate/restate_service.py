@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Self
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -23,12 +23,15 @@ class Services:
         self._stop = asyncio.Event()
         self._serving: list[asyncio.Task[Any]] = []
 
-    async def __aenter__(self) -> "Services":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._stop.set()
-        await asyncio.gather(*self._serving)
+        if self._serving:
+            _, late = await asyncio.wait(self._serving, timeout=3.0)
+            for task in late:
+                task.cancel()
 
     async def serve(self, *workflows: Any, **options: Any) -> str:
         """Serve workflows and register them; return their address."""

@@ -1,6 +1,5 @@
 """What can be called on a run while it moves, waits or has ended: signal, fork, cancel, state."""
 
-import time
 from typing import Any
 
 import msgspec
@@ -41,21 +40,23 @@ class Fork(Struct, frozen=True, kw_only=True):
 
 
 def add(service: restate.Workflow, definition: WorkflowDefinition[Any, Any]) -> None:
-    """Add the handlers to the service of a workflow."""
+    """Add the handlers to the service of a workflow. A caller hears what goes wrong: it is not retried long."""
+    options: dict[str, Any] = {
+        "accept": "*/*",
+        "input_serde": _BYTES,
+        "output_serde": _BYTES,
+        "invocation_retry_policy": restate.InvocationRetryPolicy(max_attempts=3, on_max_attempts="kill"),
+    }
 
-    @service.handler(
-        name="signal", accept="*/*", input_serde=_BYTES, output_serde=_BYTES, state_preload=False
-    )
+    @service.handler("signal", **options, state_preload=False)
     async def signal(ctx: restate.WorkflowSharedContext, body: bytes) -> bytes:
         return await _signal(ctx, _read(body, Signal))
 
-    @service.handler(name="fork", accept="*/*", input_serde=_BYTES, output_serde=_BYTES)
+    @service.handler("fork", **options)
     async def fork(ctx: restate.WorkflowSharedContext, body: bytes) -> bytes:
         return await _fork(ctx, _read(body, Fork), definition, service.name)
 
-    @service.handler(
-        name="cancel", accept="*/*", input_serde=_BYTES, output_serde=_BYTES, state_preload=False
-    )
+    @service.handler("cancel", **options, state_preload=False)
     async def cancel(ctx: restate.WorkflowSharedContext, body: bytes) -> bytes:  # noqa: ARG001 - Restate gives one
         head = await _head(ctx)
         if head.status.ended:
@@ -64,7 +65,7 @@ def add(service: restate.Workflow, definition: WorkflowDefinition[Any, Any]) -> 
         ctx.cancel_invocation(origin.invocation)
         return b"{}"
 
-    @service.handler(name="state", accept="*/*", input_serde=_BYTES, output_serde=_BYTES)
+    @service.handler("state", **options)
     async def state(ctx: restate.WorkflowSharedContext, body: bytes) -> bytes:  # noqa: ARG001 - as above
         record, entries = await _whole(ctx)
         return msgspec.json.encode({"record": record, "entries": entries})
@@ -87,7 +88,7 @@ async def _signal(ctx: Any, sent: Signal) -> bytes:
             f"not {sent.payload!r}.",
             422,
         )
-    at = await ctx.run_typed("received", time.time)
+    at = await ctx.time()
     delivery = Delivery(payload=encode(sent.payload, root="payload"), at=at)
     try:
         await ctx.promise(waits.promise, serde=_BYTES).resolve(msgspec.json.encode(delivery))
@@ -98,7 +99,7 @@ async def _signal(ctx: Any, sent: Signal) -> bytes:
 
 async def _fork(ctx: Any, wanted: Fork, definition: WorkflowDefinition[Any, Any], service: str) -> bytes:
     record, entries = await _whole(ctx)
-    now = await ctx.run_typed("now", time.time)
+    now = await ctx.time()
     try:
         definition.step(wanted.step)
         edit = as_edit(definition, wanted.data)
