@@ -94,7 +94,19 @@ class RestateServer:
                         return False
             except OSError:
                 return False
-        return True
+        return self._answers_queries()
+
+    def _answers_queries(self) -> bool:
+        query = urllib.request.Request(  # noqa: S310 - our own address
+            f"{self.admin_url}/query",
+            data=b'{"query": "SELECT i.id, s.key FROM sys_invocation i, state s LIMIT 1"}',
+            headers={"content-type": "application/json", "accept": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(query, timeout=5):  # noqa: S310 - as above
+                return True
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""

@@ -40,7 +40,7 @@ class Fork(Struct, frozen=True, kw_only=True):
 
 
 def add(service: restate.Workflow, definition: WorkflowDefinition[Any, Any]) -> None:
-    """Add the handlers to the service of a workflow. A caller hears what goes wrong: it is not retried long."""
+    """Add the handlers to a workflow's service. A caller hears what goes wrong: it is not retried long."""
     options: dict[str, Any] = {
         "accept": "*/*",
         "input_serde": _BYTES,
