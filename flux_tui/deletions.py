@@ -22,6 +22,9 @@ AT_ONCE: Final = 200
 SHOWN: Final = 3
 """How many reasons are told when runs could not be deleted."""
 
+LAST_DELETIONS: Final = 4.0
+"""Seconds that the end of the program waits for the runner to delete what was deleted last."""
+
 Batch = tuple[str, ...]
 
 

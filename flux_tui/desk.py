@@ -7,7 +7,7 @@ as a ``Change``; whoever listens asks the desk for what it needs then.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from flux_engine.storage.base import RunQuery
 from flux_engine.trace.events import TraceEvent
-from flux_tui.deletions import Deletions
+from flux_tui.deletions import LAST_DELETIONS, Deletions
 from flux_tui.feed.store import PAGE, StoreFeed
 from flux_tui.feed.sweep import Sweep, missing
 from flux_tui.feed.trace import TraceFeed, TraceNews
@@ -33,6 +33,7 @@ from flux_tui.recovering import tell_interrupted
 from flux_tui.remembered import FILE, Remembered
 from flux_tui.runners import Runners
 from flux_tui.settings import Settings
+from flux_tui.tasks import Tasks
 from flux_tui.trace_alone import TraceAlone
 from flux_tui.verbs import Verbs
 
@@ -42,9 +43,6 @@ two changes told while what it held before its end is gone through."""
 
 SWEEP = 2.0
 """Seconds between two looks at older runs of the store for those that others have deleted."""
-
-LAST_DELETIONS = 4.0
-"""Seconds that the end of the program waits for the runner to delete what was deleted last."""
 
 BUSY_FOR = 2.0
 """Seconds after the latest news for which the trace is looked at often."""
@@ -94,13 +92,19 @@ class Desk(Verbs):
         self._paging = asyncio.Lock()
         self._sweep = Sweep(self.runs)
         self._sweep_at = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._failed)
         self._trace = TraceFeed(settings.trace)
         self._alone = TraceAlone(settings.trace) if trace_only else None
-        self._store = None if trace_only else StoreFeed(settings.db)
+        self._store = None if trace_only else self._new_store()
         self.pages = Paging(self.runs)
         self.failures = Failures(self.runs, self._store, self.take)
-        self._runners = None if trace_only else Runners(settings, paths, self)
+        self._runners = None if trace_only else self._new_runners(paths)
+
+    def _new_store(self) -> StoreFeed:
+        return StoreFeed(self.settings.db)
+
+    def _new_runners(self, paths: Sequence[Path]) -> Runners | None:
+        return Runners(self.settings, paths, self)
 
     # Life
 
@@ -110,13 +114,13 @@ class Desk(Verbs):
 
     async def start(self) -> None:
         """Begin to follow trace, store and module files, and start the runner."""
-        self._spawn(self._follow_trace())
+        self._tasks.spawn(self._follow_trace())
         if self._store is not None:
-            self._spawn(self._follow_store(self._store))
+            self._tasks.spawn(self._follow_store(self._store))
         if self._runners is not None:
             self._runners.pool.stop_before(self.breakpoints.steps)
             if await self._runners.start():
-                self._spawn(self._runners.watch())
+                self._tasks.spawn(self._runners.watch())
 
     async def stop(self) -> None:
         """Stop following, and end the runner; its runs stop at a step boundary and can be resumed.
@@ -125,25 +129,16 @@ class Desk(Verbs):
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.deletions.carry_out_all(), LAST_DELETIONS)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         if self._runners is not None:
             await self._runners.pool.stop()
         if self._store is not None:
             await self._store.close()
         self._trace.close()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            text = f"{type(error).__name__}: {error}"
-            self.notify(Notice(title="A part of the dashboard stopped", text=text, severity="error"))
+    def _failed(self, error: BaseException) -> None:
+        text = f"{type(error).__name__}: {error}"
+        self.notify(Notice(title="A part of the dashboard stopped", text=text, severity="error"))
 
     # What there is
 
@@ -192,7 +187,7 @@ class Desk(Verbs):
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""
         self._looked_at = self._open.kept = run_id
-        self._spawn(self._opened(run_id))
+        self._tasks.spawn(self._opened(run_id))
 
     def filter(self, chosen: Filter) -> None:
         """Show only the runs that match; the store is asked for older ones that do."""
@@ -201,13 +196,13 @@ class Desk(Verbs):
         self.runs.set_filter(chosen)
         self.pages.begin()
         if self._store is not None:
-            self._spawn(self._read_page(self._store))
+            self._tasks.spawn(self._read_page(self._store))
 
     def read_older(self) -> None:
         """Have the next page of older runs read, if the store has one."""
         if self._store is not None and self.pages.older and not self._reading_older:
             self._reading_older = True
-            self._spawn(self._read_older(self._store))
+            self._tasks.spawn(self._read_older(self._store))
 
     async def runs_beginning_with(self, text: str, limit: int) -> list[RunRowView]:
         """Return the newest runs whose id begins with a text, whether they were read before or not."""
@@ -253,7 +248,7 @@ class Desk(Verbs):
             if note is not None:
                 self.become(note=note)
         if news.whole:
-            self._spawn(self._read_whole())
+            self._tasks.spawn(self._read_whole())
         if news.events or news.reset or news.whole or self.now() >= self._told_of_old_at + TRACE_OLD * 1000:
             self._told_of_old_at = self.now()
             self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
@@ -309,7 +304,7 @@ class Desk(Verbs):
                 await self._sweep_on(store)
             if "store" in self._unread:
                 self._was_read("store")
-                self._spawn(tell_interrupted(self))
+                self._tasks.spawn(tell_interrupted(self))
             self.become(store_problem=store.problem)
             if await came(self._look, store.rest(busy=self._busy)):
                 self._look.clear()

@@ -132,13 +132,13 @@ class Verbs(ABC):
         self.stay_busy()
         run_id = await self._pool.signal(run.workflow, run.id, name, payload)
         if run.step(name) is None:  # else it says what became of a commit
-            self._inputs.remember(_signal_key(run.workflow, name), payload)
+            self._inputs.remember(signal_key(run.workflow, name), payload)
         self._begun(run_id)
         return run_id
 
     def payloads(self, workflow: str, name: str) -> list[Any]:
         """Return the payloads that a signal was sent with from here, the latest first."""
-        return self._inputs.of(_signal_key(workflow, name))
+        return self._inputs.of(signal_key(workflow, name))
 
     async def fork(self, run: RunView, step: str, *, data: dict[str, Any] | None = None) -> str:
         """Start a new run at a step of another one; return its id when it exists."""
@@ -193,5 +193,6 @@ class Verbs(ABC):
         self.tell(Change(runs=frozenset({run_id})))
 
 
-def _signal_key(workflow: str, name: str) -> str:
+def signal_key(workflow: str, name: str) -> str:
+    """Return under which name the payloads of a signal are remembered."""
     return f"{workflow} / signal {name}"
