@@ -1,4 +1,4 @@
-"""The cable between a store and its server: it can be cut, plugged in again, and cut before an answer comes."""
+"""The cable between a store and its server: it can be cut, plugged in, and cut before an answer comes."""
 
 import contextlib
 import selectors

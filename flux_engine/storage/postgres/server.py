@@ -77,7 +77,7 @@ class Server(NamedTuple):
             if state.startswith(beginning):
                 return f"PostgreSQL at {self.address} {advice} ({said})"
         for part, advice in _ADVICE_ON_TEXT.items():
-            if part in said:
+            if not state and part in said:
                 return f"PostgreSQL at {self.address} {advice} ({said})"
         if isinstance(error, psycopg.OperationalError):
             return (

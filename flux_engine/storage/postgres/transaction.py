@@ -18,6 +18,12 @@ from flux_engine.storage.postgres.statements import JOURNAL
 from flux_engine.storage.postgres.texts import kept
 from flux_engine.storage.postgres.writes import Saving, Script
 
+_FORGET = (
+    b"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();"
+    b" DISCARD TEMP; DISCARD SEQUENCES"
+)
+"""``DISCARD ALL`` but for the prepared statements, which psycopg would not know to be gone."""
+
 _STANDING = "SELECT fence FROM {s}.runs WHERE id = %s FOR UPDATE"
 
 
@@ -258,6 +264,6 @@ def _clean(link: Link) -> None:
     try:
         if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.execute("ROLLBACK")
-        connection.execute("DISCARD ALL")
+        connection.execute(_FORGET)
     except psycopg.Error:
         link.drop()
