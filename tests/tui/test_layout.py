@@ -365,14 +365,13 @@ def test_boxes_give_way_to_compact_lines_where_they_do_not_fit():
     assert chain.choose("auto", 3, 100).mode is Mode.COMPACT
 
 
-def test_two_hundred_steps_are_laid_out_at_once():
-    """A long chain takes milliseconds; the bound is wide, since machines are busy."""
-    spec = graph(" > ".join(f"step-{number}" for number in range(200)))
-    best = min(_seconds(spec) for _ in range(5))
-    assert best < 0.1
+def test_a_long_chain_costs_little_more_than_its_length():
+    """Four times the steps cost less than ten times as much; the bound is wide, since machines are busy."""
+    assert min(_seconds(200) for _ in range(5)) < 10 * max(_seconds(50) for _ in range(5))
 
 
-def _seconds(spec):
+def _seconds(steps):
+    spec = graph(" > ".join(f"step-{number}" for number in range(steps)))
     start = time.perf_counter()
     lay_out(spec)
     return time.perf_counter() - start

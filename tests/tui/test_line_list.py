@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable
 from typing import Any
 
@@ -89,7 +88,6 @@ async def test_keys_move_the_cursor_and_say_so() -> None:
 async def test_a_list_of_many_rows_draws_only_those_in_view() -> None:
     """A hundred thousand rows cost what a screen of rows costs."""
     app = ListApp(numbered(100_000))
-    started = time.perf_counter()
     async with app.run_test(size=(30, 10)) as pilot:
         await pilot.press("end")
         assert len(app.rows.drawn) < 50
@@ -98,7 +96,6 @@ async def test_a_list_of_many_rows_draws_only_those_in_view() -> None:
         await pilot.pause()
         assert app.rows.cursor_key == "row 99999"
         assert len(app.rows.drawn) < 80
-    assert time.perf_counter() - started < 10
 
 
 async def test_rows_inserted_above_move_neither_cursor_nor_view() -> None:

@@ -99,16 +99,17 @@ def test_a_moment_outside_is_the_nearest() -> None:
 
 
 def test_ten_thousand_moments_can_be_held_down() -> None:
-    """A step to a neighbour costs a few milliseconds at most, in both directions."""
+    """A step to a neighbour costs a small part of going through all of them, in both directions."""
     start, begun, done, *_ = history()
     events = [start, *([begun, done] * 5_000)]
     moments = Moments()
     moments.follow(events)
+    first = time.perf_counter()
     moments.at(len(events))
     began = time.perf_counter()
     for number in (*range(9_000, 8_700, -1), *range(300, 600)):
         moments.at(number)
-    assert (time.perf_counter() - began) / 600 < 0.005
+    assert (time.perf_counter() - began) / 600 < (began - first) / 4
 
 
 def test_the_words_of_a_moment_say_where_and_when() -> None:

