@@ -112,6 +112,11 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def ask_for_passwords(self) -> None:
+        """Let nobody in without a password from now on."""
+        (self._data / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+        os.kill(self.pid, signal.SIGHUP)
+
     def log(self) -> str:
         """Return the last lines that the server wrote."""
         return "\n".join((self._folder / "log").read_text(errors="replace").splitlines()[-30:])
