@@ -1,7 +1,7 @@
 """What is particular to a store on PostgreSQL."""
 
 import asyncio
-import random
+import os
 import socket
 import time
 
@@ -15,7 +15,8 @@ from flux_engine.errors import OwnershipLostError, SchemaVersionError
 from flux_engine.execution import RunStatus, StepStatus
 from flux_engine.storage.base import RunQuery
 from flux_engine.storage.contract_parts import NOON, a_run, a_write, an_entry
-from flux_engine.storage.postgres import PostgresStorage, schema as tables
+from flux_engine.storage.postgres import PostgresStorage
+from flux_engine.storage.postgres import schema as tables
 
 HOSTILE = "a\0b \ud800 \uf5ff0041 \uf5ff é😀 {\"'\\,} NULL %s ?"
 
@@ -62,9 +63,9 @@ async def test_texts_that_postgres_cannot_hold_come_back_to_the_letter(storage):
 
 async def test_a_write_that_the_server_refuses_takes_no_other_with_it(storage):
     """An id too long for an index fails alone, in the middle of a batch."""
-    long = random.Random(1).randbytes(9000).hex()  # which does not become shorter by compression
+    long = os.urandom(9000).hex()  # which does not become shorter by compression
     ids = ["a", "b", long, "c", "d"]
-    outcomes = await asyncio.gather(*(storage.create(a_run(id)) for id in ids), return_exceptions=True)
+    outcomes = await asyncio.gather(*(storage.create(a_run(each)) for each in ids), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None)] * 2 + [StorageError] + [type(None)] * 2
     assert len(await storage.list(RunQuery())) == 4
 
