@@ -92,7 +92,8 @@ class StoreAddress:
             return str(self.file)
         parts = urlsplit(self.dsn)
         host = parts.netloc.rpartition("@")[2] or "localhost"
-        return f"postgresql://{host}{parts.path}" + (f" {self.schema}" if self.schema != SCHEMA else "")
+        scheme = "postgresql" if parts.scheme in _SERVER else parts.scheme
+        return f"{scheme}://{host}{parts.path}" + (f" {self.schema}" if self.schema != SCHEMA else "")
 
     def __str__(self) -> str:
         """Return the path, or the address of the server without a password."""

@@ -216,7 +216,11 @@ def run_dashboard(
     ``paths`` are the workflow modules, or folders of them. With ``trace_only`` the trace of the settings
     is shown and nothing can be run; ``read_only`` takes away every action that writes.
     """
-    desk = Desk(settings, paths, trace_only=trace_only, read_only=read_only)
+    return run_app(Desk(settings, paths, trace_only=trace_only, read_only=read_only))
+
+
+def run_app(desk: Desk) -> int:
+    """Open the dashboard on a desk and return the exit code when it is closed."""
     desk.when_read = long_lived.keep
     app = FluxApp(desk)
     app.choose_theme(few_colors=app.no_color or app.console.color_system in (None, "standard", "windows"))

@@ -19,6 +19,7 @@ def situation(screen: "MainScreen") -> Situation:
     desk, view, now, definition = screen.desk, screen.run_view, screen.selection, screen.definition
     origin = None if now.run is None else origin_of(desk.events_of(now.run))
     return Situation(
+        on_restate=desk.on_restate,
         marked=len(screen.marks),
         undoable=len(desk.deletions.last),
         origin=None if origin is None else origin.run,

@@ -52,8 +52,10 @@ class Desk(Verbs):
     """A project at hand: its definitions, its runs, and the verbs that change something.
 
     ``loaded`` says that what was there at the start has been read. ``when_read`` is called then, and again
-    when a long trace was gone through to its beginning.
+    when a long trace was gone through to its beginning. ``on_restate``: a Restate server moves the runs.
     """
+
+    on_restate = False
 
     def __init__(
         self,
@@ -123,10 +125,7 @@ class Desk(Verbs):
                 self._tasks.spawn(self._runners.watch())
 
     async def stop(self) -> None:
-        """Stop following, and end the runner; its runs stop at a step boundary and can be resumed.
-
-        What the user has deleted last is deleted before.
-        """
+        """Delete what was deleted last, stop following, and end the runner at a step boundary of its runs."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.deletions.carry_out_all(), LAST_DELETIONS)
         await self._tasks.end()

@@ -137,6 +137,8 @@ def no_workflows(desk: "Desk") -> str:
         return "No workflow in this trace yet."
     if desk.state.runner == "starting":
         return "Looking for workflows…"
+    if desk.on_restate:
+        return "No workflows are registered: serve them with restate_app."
     if desk.state.runner != "ready":
         return "The runner is dead. It starts again by itself, or with K."
     return "No workflows yet."

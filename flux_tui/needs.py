@@ -27,10 +27,11 @@ class Situation(Struct, frozen=True, kw_only=True):
     ``searchable`` says that the view that has the focus is one to search. ``selected`` is the name of the
     selected step, also where there is no run; ``breakpoints`` is how many there are; ``watched`` says
     that the run is retried on save.
-    ``marked`` is how many runs are marked, ``undoable`` how many a
-    deletion has that can be undone, ``origin`` the run that this one was forked from.
+    ``marked`` is how many runs are marked, ``undoable`` how many a deletion has that can be undone.
+    ``origin`` is the run that this one was forked from, ``on_restate`` that a Restate server moves runs.
     """
 
+    on_restate: bool = False
     marked: int = 0
     undoable: int = 0
     origin: str | None = None
@@ -172,6 +173,15 @@ def a_run_to_watch(now: Situation) -> str | None:
     if now.definition is None:
         return f"no module loaded here defines {now.run.workflow!r}"
     return None
+
+
+def not_on_restate(reason: str, need: Needs) -> Needs:
+    """Return a need that is never met on a Restate server, for this reason."""
+
+    def first_reason(now: Situation) -> str | None:
+        return reason if now.on_restate else need(now)
+
+    return first_reason
 
 
 def all_of(*needs: Needs) -> Needs:

@@ -31,6 +31,8 @@ async def interrupted(desk: "Desk") -> list[RunRowView]:
 
 async def tell_interrupted(desk: "Desk") -> None:
     """Say once how many runs are interrupted. They are left as they are until the user says otherwise."""
+    if desk.on_restate:
+        return
     count = len(await interrupted(desk))
     if not count or desk.read_only:
         return

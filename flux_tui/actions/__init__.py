@@ -8,12 +8,15 @@ group; ``flux_tui.flows`` has what each of them does.
 
 from typing import Final
 
+from msgspec.structs import replace
 from textual.binding import Binding
 
 from flux_tui.actions import debug, keys, lineage, look, many, panes, program, runs, share, tabs, time
 from flux_tui.actions import find as finding
 from flux_tui.actions.action import Action, Keymap
 from flux_tui.actions.keys import key_text, keys_of
+from flux_tui.needs import not_on_restate
+from flux_tui.restate.reasons import REASONS
 
 __all__ = [
     "ACTIONS",
@@ -27,7 +30,13 @@ __all__ = [
     "offered",
 ]
 
-ACTIONS: Final = (
+
+def _beyond_restate(action: Action) -> Action:
+    reason = REASONS.get(action.id)
+    return action if reason is None else replace(action, needs=not_on_restate(reason, action.needs))
+
+
+_EVERY: Final = (
     *runs.ACTIONS,
     *lineage.ACTIONS,
     *many.ACTIONS,
@@ -40,6 +49,8 @@ ACTIONS: Final = (
     *panes.ACTIONS,
     *program.ACTIONS,
 )
+
+ACTIONS: Final = tuple(map(_beyond_restate, _EVERY))
 
 _BY_ID: Final = {action.id: action for action in ACTIONS}
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flux_tui.cli.epilogs import epilog
+from flux_tui.cli.errors import UsageError
 from flux_tui.cli.opening import open_dashboard
 from flux_tui.cli.options import Db
 from flux_tui.cli.serve import HOST
@@ -21,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
             "flux dev --trace trace.ndjson",
             "ssh host tail -f trace.ndjson | flux-tui --trace -",
             "flux dev --port 4280",
+            "flux dev --restate http://127.0.0.1:9070",
         ),
     )(dev)
 
@@ -51,13 +53,33 @@ def dev(
         str | None,
         typer.Option("--token", metavar="TEXT", help="With --port: what a browser needs to be let in."),
     ] = None,
+    restate: Annotated[
+        str | None,
+        typer.Option("--restate", metavar="URL", help="The admin port of a Restate server to show."),
+    ] = None,
+    restate_ingress: Annotated[
+        str | None,
+        typer.Option("--restate-ingress", metavar="URL", help="Its ingress. Default: as the server says."),
+    ] = None,
 ) -> None:
     """Open the dashboard: watch the workflows of a project, run them, retry their steps.
 
     With --trace and no PATHS it shows the runs of any trace file, or of standard input, and nothing else.
     A file with an exported run, or any other trace that is named as PATH, is shown in the same way.
-    With --port it is served as a web page, to this machine only unless --host says otherwise.
+    With --port it is served as a web page, to this machine only unless --host says otherwise. With --restate
+    it shows the workflows and runs of a Restate server; FLUX_RESTATE_TOKEN has its token, if it asks for one.
     """
+    if restate is not None:
+        if paths or port is not None:
+            raise UsageError(
+                "--restate shows what is served there, in a terminal: leave out PATHS, --port"
+            )
+        from flux_tui.restate.opening import open_on_restate  # noqa: PLC0415 - for whoever asks for it
+
+        flags = {"trace": trace, "theme": theme, "ascii": ascii_only}
+        raise typer.Exit(open_on_restate(restate, restate_ingress, flags, read_only=read_only))
+    if restate_ingress is not None:
+        raise UsageError("--restate-ingress goes with --restate, the address of the admin port")
     code = open_dashboard(
         paths,
         db=db,

@@ -32,7 +32,8 @@ class StoreFeed:
     """Pages through a store's runs, and notices when they change.
 
     ``damaged`` has the runs that the store cannot give whole, each with the reason. ``glance`` is how long a
-    question waits for a server, and ``opening`` what makes the store of an address.
+    question waits for a server, and ``opening`` what makes the store of an address. ``looks`` are the seconds
+    between two looks, while runs are on their way and else, where they are not those of the kind of store.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class StoreFeed:
         *,
         glance: float = GLANCE,
         opening: Callable[[StoreAddress], WorkflowStorage] | None = None,
+        looks: tuple[float, float] | None = None,
     ) -> None:
         self.address = StoreAddress.of(address)
         self.damaged: dict[str, str] = {}
         self._store = OpenedStore(self.address, glance=glance, opening=opening)
+        self._looks = looks or ((LIVE, LIVE) if self.address.is_server else (BUSY, IDLE))
         self._revision: int | None = None
         self._owners: dict[str, tuple[bool, float | None]] = {}
 
@@ -60,7 +63,8 @@ class StoreFeed:
 
     def rest(self, *, busy: bool) -> float:
         """Return how many seconds to wait before the next ``poll``."""
-        return LIVE if self.address.is_server else BUSY if busy else IDLE
+        while_busy, while_idle = self._looks
+        return while_busy if busy else while_idle
 
     async def poll(self) -> bool:
         """Look whether anything changed since the last time; that includes the death of an owner.

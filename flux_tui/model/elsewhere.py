@@ -12,7 +12,9 @@ def driver_of(owner: str | None) -> Driver | None:
 
 
 def driver_text(driver: Driver) -> str:
-    """Return ``process 41 on host-b``."""
+    """Return ``process 41 on host-b``, or ``Restate``, which has no process for a run."""
+    if not driver.pid:
+        return driver.host.capitalize()
     return f"process {driver.pid}" + ("" if driver.here else f" on {printable(driver.host)}")
 
 
@@ -25,6 +27,8 @@ def held_elsewhere(run: RunView | None) -> Driver | None:
 
 def trace_is_elsewhere(run: RunView | None) -> str:
     """Return where the trace of a run is that this host has none of: the end of a sentence."""
+    if run is not None and run.driver is not None and not run.driver.pid:
+        return "in the trace of the services that Restate calls; --trace FILE shows it with the runs"
     if run is not None and run.driver is not None and not run.driver.here:
         return f"in the trace of {printable(run.driver.host)}; this host has only its store"
     return "in another trace, if it was traced: this one has nothing of the run"
