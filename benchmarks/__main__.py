@@ -29,6 +29,7 @@ MODULES = {
     "event": "event_to_screen",
     "idle": "idle",
     "work": "dashboard_soak",
+    "restate": "restate_adapter",
 }
 """The module that measures each figure. Imported for it alone: the dashboard's bring the dashboard."""
 
