@@ -136,7 +136,9 @@ async def test_steps_side_by_side_are_all_begun_again(program, services):
     await program.start()
     run = await services.until(run_id, "failed")
     assert run.error.type == "DataConflictError"  # both changed the same key, as they would on one machine
-    assert sorted(program.calls())[:5] == ["a 1", "left 1", "left 2", "right 1", "right 2"]
+    calls = Counter(program.calls())
+    assert {"left 1", "left 2", "right 1", "right 2"} <= set(calls)
+    assert calls["a 1"] == 1
     assert [kind for kind, _ in services.kinds(run_id)].count("workflow:start") == 2
     assert_told_once(services, run_id)
 

@@ -58,10 +58,18 @@ class Actions:
         return bool(self._context.vm.is_replaying())
 
     def begin(
-        self, name: str, work: Callable[[], Awaitable[bytes]], again: Callable[[], bytes] | None = None
+        self,
+        name: str,
+        work: Callable[[], Awaitable[bytes]],
+        again: Callable[[], bytes] | None = None,
+        *,
+        in_doubt: bool = False,
     ) -> Pending:
-        """Begin an action. ``again`` takes the place of ``work`` when an execution before began it too."""
-        begun_before = self.is_replaying
+        """Begin an action. ``again`` takes the place of ``work`` when an execution before began it too.
+
+        ``in_doubt`` says that one may have, whether Restate knows of it or not.
+        """
+        begun_before = in_doubt or self.is_replaying
 
         async def act() -> bytes:
             pending.ran = True

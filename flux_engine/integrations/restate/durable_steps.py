@@ -162,8 +162,24 @@ async def _attempt(
         return Recorded(at=time.time(), interrupted=actions.execution).encode()
 
     what = "compensation" if compensate else "attempt"
-    found = decode_recorded(await actions.begin(f"{step.name}: {what} {ctx.attempt}", call, again))
+    in_doubt = step.on_crash == "hold" and not compensate and not await _intend(actions, step, ctx.attempt)
+    name = f"{step.name}: {what} {ctx.attempt}"
+    found = decode_recorded(await actions.begin(name, call, again, in_doubt=in_doubt))
     host.clock.advance(found.at)
     if found.interrupted is not None:
         raise AttemptInterruptedError(step.name, found.interrupted)
     return found.outcome()
+
+
+async def _intend(actions: Actions, step: StepDefinition, attempt: int) -> bool:
+    """Have Restate record that a commit is about to be made; return whether that was only now.
+
+    If an execution before recorded it, its handler may have been called, though Restate knows nothing of it.
+    """
+
+    async def intend() -> bytes:
+        return b"{}"
+
+    intent = actions.begin(f"{step.name}: intent {attempt}", intend)
+    await intent
+    return intent.ran
