@@ -4,6 +4,7 @@ A server refuses to run as root, so it runs as an unprivileged user then. Commit
 is on), as where it counts.
 """
 
+import atexit
 import itertools
 import os
 import pwd
@@ -44,6 +45,22 @@ def find_postgres() -> Path | None:
     return None if found is None else Path(found).resolve().parent
 
 
+class _New:
+    """The folder of a server that was never started, kept for the next one: making it takes longest."""
+
+    data: Path | None = None
+
+    def keep(self, data: Path) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="flux-postgres-new-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)
+        subprocess.run(["cp", "-a", data, folder / "data"], check=True)
+        self.data = folder / "data"
+
+
+_new = _New()
+
+
 class PostgresServer:
     """A server that can be stopped, killed and started again; it keeps its port and its data."""
 
@@ -69,7 +86,13 @@ class PostgresServer:
         """Make the folder of its data. Every user is let in without a password, from this machine only."""
         if self._user is not None:
             shutil.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "-D", self._data, "-U", "flux", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        if _new.data is None:
+            self._run(
+                "initdb", "-D", self._data, "-U", "flux", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+            )
+            _new.keep(self._data)
+        else:
+            self._run_program("cp", "-a", _new.data, self._data)
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -140,8 +163,11 @@ class PostgresServer:
             process.wait(_PATIENCE)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
+        self._run_program(self._programs / program, *arguments)
+
+    def _run_program(self, program: str | Path, *arguments: str | Path) -> None:
         done = subprocess.run(
-            [self._programs / program, *arguments],
+            [program, *arguments],
             capture_output=True,
             text=True,
             check=False,

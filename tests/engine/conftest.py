@@ -1,16 +1,42 @@
-"""Engines on both storages, with time that obeys the test."""
+"""Engines on each storage, with time that obeys the test."""
 
-from collections.abc import AsyncIterator, Callable
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from postgres_server import fresh_database
 
 from flux_engine import FluxEngine, FluxSilentLogger, MemoryStorage, SQLiteStorage, WorkflowStorage
+from flux_engine.storage.postgres import PostgresStorage
 from flux_engine.testing import ManualClock, RecordingTraceSink
 
+ON_POSTGRES = {"test_ownership", "test_hand_back", "test_concurrent_steps"}
+"""Where it matters whose hands a run is in, and in which order writes are made."""
 
-@pytest.fixture(params=["memory", "sqlite"])
+_schemas = (f"engine_{number}" for number in itertools.count(1))
+
+
+def pytest_collection_modifyitems(items):
+    """Run the tests of some modules on a server too."""
+    items[:] = [item for item in items if not _on_postgres(item) or item.module.__name__ in ON_POSTGRES]
+
+
+def _on_postgres(item) -> bool:
+    return hasattr(item, "callspec") and item.callspec.params.get("storage") == "postgres"
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server) -> Iterator[str]:
+    """A database for stores in schemas of their own."""
+    with fresh_database(postgres_server) as dsn:
+        yield dsn
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def storage(request, tmp_path) -> WorkflowStorage:
     """A new store of each kind."""
+    if request.param == "postgres":
+        return PostgresStorage(request.getfixturevalue("postgres_database"), schema=next(_schemas))
     return MemoryStorage() if request.param == "memory" else SQLiteStorage(tmp_path / "flux.db")
 
 

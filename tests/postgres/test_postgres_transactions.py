@@ -15,6 +15,8 @@ from flux_engine.storage.postgres import PostgresStorage
 INSERT = "INSERT INTO receipts (run, attempt) VALUES (?, ?)"
 
 TABLES = """
+DROP SCHEMA IF EXISTS flux CASCADE;
+DROP TABLE IF EXISTS receipts, bookings, accounts, mine;
 CREATE TABLE receipts (run text, attempt integer, UNIQUE (run, attempt));
 CREATE TABLE accounts (name text PRIMARY KEY, balance integer);
 CREATE TABLE bookings (account text REFERENCES accounts DEFERRABLE INITIALLY DEFERRED);
@@ -22,11 +24,11 @@ CREATE TABLE bookings (account text REFERENCES accounts DEFERRABLE INITIALLY DEF
 
 
 @pytest.fixture
-def dsn(postgres_dsn):
-    """A database with tables of the user."""
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+def dsn(database):
+    """A database with new tables of the user, and no store."""
+    with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(TABLES)
-    return postgres_dsn
+    return database
 
 
 @pytest.fixture

@@ -34,9 +34,10 @@ def channel(server: Server) -> str:
 
 
 class Notifier:
-    """Tells others that something was written, soon and once for many writes."""
+    """Tells others that something was written, soon and once for many writes, and by whom: ``name``."""
 
-    def __init__(self, server: Server, links: Links) -> None:
+    def __init__(self, server: Server, links: Links, name: str) -> None:
+        self._name = name
         self._channel = channel(server)
         self._links = links
         self._task: asyncio.Task[None] | None = None
@@ -64,16 +65,20 @@ class Notifier:
 
     def _notify(self, link: Link) -> None:
         try:
-            link.connected().execute("SELECT pg_notify(%s, '')", (self._channel,), prepare=True)
+            link.connected().execute("SELECT pg_notify(%s, %s)", (self._channel, self._name), prepare=True)
         except psycopg.Error:
             link.drop()  # who listens has lost its connection as well, or looks for itself
 
 
 class Listener:
-    """A thread that listens; ``changed`` is called in it. ``listening`` says whether it can be relied on."""
+    """A thread that listens; ``changed`` is called in it, but for what the store of this ``name`` told.
 
-    def __init__(self, server: Server, changed: Callable[[], None]) -> None:
+    ``listening`` says whether it can be relied on.
+    """
+
+    def __init__(self, server: Server, changed: Callable[[], None], name: str) -> None:
         self._server = server
+        self._name = name
         self._changed = changed
         self._connection: Connection | None = None
         self._ended = threading.Event()
@@ -106,11 +111,9 @@ class Listener:
         seen = connection.execute(SNAPSHOT).fetchone()
         quiet = 0.0
         while not self._ended.is_set():
-            heard = False
-            for _ in connection.notifies(timeout=0.1, stop_after=1):
-                heard = True
+            heard = [told.payload for told in connection.notifies(timeout=0.1, stop_after=1)]
             quiet = 0.0 if heard else quiet + 0.1
-            if heard:
+            if any(name != self._name for name in heard):
                 self._changed()
             if quiet >= LOOK:
                 quiet, before = 0.0, seen

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -92,6 +93,7 @@ class PostgresStorage(WorkflowStorage):
         )  # fmt: skip
         self._sizes = (writers, readers, transactions)
         self._script = Script(schema)
+        self._name = uuid.uuid4().hex
         self._clock = clock
         self._session: _Session | None = None
         self._listener: Listener | None = None
@@ -190,7 +192,7 @@ class PostgresStorage(WorkflowStorage):
         """
         self._opened()
         if self._listener is None:
-            self._listener = Listener(self._server, self._changed)
+            self._listener = Listener(self._server, self._changed, self._name)
         if not self._listener.listening:
             ((snapshot,),) = await self._read(SNAPSHOT, ())
             if snapshot != self._snapshot:
@@ -218,7 +220,7 @@ class PostgresStorage(WorkflowStorage):
         links = Links([Link(self._server, "reader") for _ in range(readers)])
         writer, notifier = None, None
         if not self._server.read_only:
-            notifier = Notifier(self._server, links)
+            notifier = Notifier(self._server, links, self._name)
             writer = GroupCommit(
                 [Writer(self._server, self._script) for _ in range(writers)],
                 self._written,
