@@ -15,6 +15,7 @@ from benchmarks.figures import Figure, table
 MODULES = {
     "memory": "memory_step",
     "durable": "durable_steps",
+    "postgres": "postgres_steps",
     "growth": "growth",
     "large": "large_data",
     "rest": "at_rest",

@@ -1,4 +1,4 @@
-"""DBOS on SQLite: async workflows of ten steps."""
+"""DBOS on SQLite or PostgreSQL: async workflows of ten steps."""
 
 import asyncio
 from pathlib import Path
@@ -24,12 +24,12 @@ async def counting(number: int) -> int:
     return number
 
 
-def durable(folder: str, runs: int, at_once: int) -> float:
-    """Return steps a second."""
+def durable(folder: str, runs: int, at_once: int, dsn: str | None = None) -> float:
+    """Return steps a second, in a file of the folder or on a server."""
     DBOS(
         config={
             "name": "benchmark",
-            "system_database_url": f"sqlite:///{Path(folder) / 'dbos.sqlite'}",
+            "system_database_url": dsn or f"sqlite:///{Path(folder) / 'dbos.sqlite'}",
             "run_admin_server": False,
             "log_level": "ERROR",
         }
