@@ -11,6 +11,7 @@ from flux_engine.codec import encode
 from flux_tui.model.remade import Done, remade
 
 MOST_INDENTED: Final = 100
+_TOO_FAR_IN: Final = "\n" + "  " * (MOST_INDENTED + 1)
 _INVISIBLE: Final = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -47,11 +48,12 @@ def write_json(value: Any) -> str:
 
 
 def indented(value: Any) -> str:
-    """Return a value as JSON to read, a line for each item."""
+    """Return a value as JSON to read, a line for each item, indented up to ``MOST_INDENTED`` levels."""
     try:
-        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+        text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
     except RecursionError:
         return "".join(_deep(value))
+    return "".join(_deep(value)) if _TOO_FAR_IN in text else text
 
 
 def _deep(value: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model.compare import places
 from flux_tui.model.event_json import event_line
-from flux_tui.model.json_text import indented, tagged, write_json
+from flux_tui.model.json_text import JsonProblem, indented, tagged, write_json
 from flux_tui.model.masked_json import unmasked
 from flux_tui.model.preview import preview
 from flux_tui.model.pruned import editable, is_large, pruned
@@ -100,9 +100,10 @@ def test_what_is_not_so_deep_is_written_in_the_same_way(monkeypatch: pytest.Monk
 
 
 def test_an_edited_text_of_it_is_read_or_refused_and_never_fails(made: Made) -> None:
-    """JSON cannot be read from so deep; the problem says so."""
+    """Some versions of Python cannot read JSON from so deep; the problem says so then."""
     value = made(1)
-    assert "recursion" in unmasked(write_json(value), value, SECRETS).message
+    found = unmasked(write_json(value), value, SECRETS)
+    assert "recursion" in found.message if isinstance(found, JsonProblem) else is_same(found, value)
 
 
 def test_it_is_looked_at_as_far_as_there_is_something_to_see(made: Made) -> None:
