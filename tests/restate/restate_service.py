@@ -21,6 +21,7 @@ class Services:
         self.client = RestateClient(server.admin_url, server.ingress_url)
         self.trace_file = folder / "trace.ndjson"
         self._stop = asyncio.Event()
+        self._apps: dict[str, Any] = {}
         self._serving: list[asyncio.Task[Any]] = []
 
     async def __aenter__(self) -> Self:
@@ -35,7 +36,23 @@ class Services:
 
     async def serve(self, *workflows: Any, **options: Any) -> str:
         """Serve workflows and register them; return their address."""
-        app = restate_app(
+        config = Config()
+        config.bind = [f"127.0.0.1:{free_port()}"]
+        config.loglevel = "CRITICAL"
+        config.graceful_timeout = 0.2
+        url = f"http://{config.bind[0]}"
+        self.replace(url, *workflows, **options)
+
+        async def app(scope, receive, send):
+            await self._apps[url](scope, receive, send)
+
+        self._serving.append(asyncio.ensure_future(serve(app, config, shutdown_trigger=self._stop.wait)))
+        await self.register(url)
+        return url
+
+    def replace(self, url: str, *workflows: Any, **options: Any) -> None:
+        """Serve other workflows at an address, as after a restart with changed code."""
+        self._apps[url] = restate_app(
             workflows,
             **{
                 "trace": JsonFileTraceSink(self.trace_file),
@@ -44,20 +61,12 @@ class Services:
                 **options,
             },
         )
-        config = Config()
-        config.bind = [f"127.0.0.1:{free_port()}"]
-        config.loglevel = "CRITICAL"
-        config.graceful_timeout = 0.2
-        self._serving.append(asyncio.ensure_future(serve(app, config, shutdown_trigger=self._stop.wait)))
-        url = f"http://{config.bind[0]}"
-        await self.register(url)
-        return url
 
-    async def register(self, url: str) -> None:
+    async def register(self, url: str, **options: Any) -> None:
         """Make the services at an address known, when they answer."""
         for _ in range(200):
             try:
-                await self.client.register(url)
+                await self.client.register(url, **options)
             except Exception as error:
                 last = error
                 await asyncio.sleep(0.05)

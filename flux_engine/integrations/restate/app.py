@@ -1,5 +1,6 @@
 """``restate_app``: workflows as an ASGI application that a Restate server calls."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ try:
     from restate.entry_codec import JournalValueCodec
 
     from flux_engine.integrations.restate.once_told import Announcers, leaves
+    from flux_engine.integrations.restate.termination import share_sigterm
     from flux_engine.integrations.restate.workflow_service import Settings, workflow_service
 except ImportError as missing:
     raise FluxError(
@@ -107,11 +109,16 @@ def _announcers(trace: Sink | None, on: Hooks, problems: Problems) -> Announcers
 
 def _with_lifespan(served: Any, trace: Sink | None) -> AsgiApp:
     """Answer the server's lifespan events; the sink is closed with the last of them."""
+    shared: set[asyncio.AbstractEventLoop] = set()
 
     async def app(
         scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
         if scope["type"] != "lifespan":
+            loop = asyncio.get_running_loop()
+            if loop not in shared:
+                shared.add(loop)
+                share_sigterm(loop)
             await served(scope, receive, send)
             return
         while (await receive())["type"] != "lifespan.shutdown":

@@ -109,13 +109,16 @@ class RestateClient:
         self._checked = True
         return version
 
-    async def register(self, deployment_url: str, *, force: bool = True) -> list[str]:
+    async def register(self, deployment_url: str, *, force: bool = True, http1: bool = False) -> list[str]:
         """Make the services at an address known to the server; return the names of their workflows.
 
-        ``force`` replaces what was registered from the same address before.
+        ``force`` replaces what was registered from the same address before. ``http1`` is for services
+        that speak HTTP/1.1 alone.
         """
         await self._check()
-        made = await self._admin.ask("POST", "/deployments", {"uri": deployment_url, "force": force})
+        made = await self._admin.ask(
+            "POST", "/deployments", {"uri": deployment_url, "force": force, "use_http_11": http1}
+        )
         return [found.name for found in map(_workflow, made["services"]) if found is not None]
 
     async def workflows(self) -> list[RestateWorkflow]:
