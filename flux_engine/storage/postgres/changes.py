@@ -46,8 +46,9 @@ class Notifier:
     def changed(self) -> None:
         """Note that something was written."""
         self._again = True
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._tell())
+        loop = asyncio.get_running_loop()
+        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+            self._task = loop.create_task(self._tell())
 
     async def close(self) -> None:
         """Tell what was not told yet."""

@@ -56,7 +56,7 @@ class GroupCommit:
             self._idle = self._loop.create_future()
             await self._idle
         for writer in self._writers:
-            await writer.link.close()
+            await writer.close()
 
     def _begin(self) -> None:
         self._waiting: list[_Pending] = []

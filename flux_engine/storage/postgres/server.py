@@ -55,11 +55,11 @@ class Server(NamedTuple):
         parameters = {
             **_KEEPALIVE,
             "tcp_user_timeout": 30_000,
+            "connect_timeout": max(2, round(self.connect_timeout)),
             **self.parameters,
             "options": " ".join(given),
             "application_name": name,
             "client_encoding": "UTF8",
-            "connect_timeout": max(2, round(self.connect_timeout)),
         }
         connection: Connection = psycopg.connect(autocommit=True, **parameters)
         return connection
@@ -142,7 +142,9 @@ def is_lost(error: BaseException, connection: Connection | None) -> bool:
         return False
     if error.sqlstate is not None:
         return error.sqlstate.startswith(_PASSING)
-    return isinstance(error, psycopg.OperationalError) and (connection is None or connection.closed)
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
+        connection is None or connection.closed
+    )
 
 
 def is_undecided(error: BaseException) -> bool:

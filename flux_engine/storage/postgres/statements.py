@@ -74,6 +74,8 @@ NEW_WRITER = """
 INSERT INTO {s}.writers (id, batch, seen_at) VALUES (%s, 0, clock_timestamp())
 ON CONFLICT DO NOTHING"""
 
+OLD_WRITER = "DELETE FROM {s}.writers WHERE id = %s"
+
 OLD_WRITERS = "DELETE FROM {s}.writers WHERE seen_at < clock_timestamp() - interval '30 days'"
 
 MARK = "UPDATE {s}.writers SET batch = %s, refused = NULL, seen_at = clock_timestamp() WHERE id = %s"

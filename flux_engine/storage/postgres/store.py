@@ -217,7 +217,7 @@ class PostgresStorage(WorkflowStorage):
 
     async def _open(self) -> _Session:
         writers, readers, transactions = self._sizes
-        links = Links([Link(self._server, "reader") for _ in range(readers)])
+        links = Links([Link(self._server, "reader", jit="off") for _ in range(readers)])
         writer, notifier = None, None
         if not self._server.read_only:
             notifier = Notifier(self._server, links, self._name)

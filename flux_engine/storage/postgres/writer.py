@@ -1,12 +1,15 @@
 """A writer: makes batches of writes over one link, none of them twice, whatever becomes of the connection."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import psycopg
+
 from flux_engine.storage.postgres import statements
 from flux_engine.storage.postgres.link import Link
-from flux_engine.storage.postgres.server import Connection, Server
+from flux_engine.storage.postgres.server import Connection, Server, is_lost
 from flux_engine.storage.postgres.texts import given, kept
 from flux_engine.storage.postgres.writes import Alone, Batched, Script, Shared, Write
 
@@ -42,6 +45,16 @@ class Writer:
                 outcomes[each.key] = _outcome(partial(self._make_one, each))
         return [outcomes[each.key] for each in writes]
 
+    async def close(self) -> None:
+        """Take back the row of this writer, and close its connection."""
+        if self.link.connection is not None:
+            await self.link.run(self._leave)
+        await self.link.close()
+
+    def _leave(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self.link.connected().execute(self._script(statements.OLD_WRITER), (self.link.name,))
+
     def _make_shared(self, writes: Sequence[Shared]) -> dict[str, Outcome]:
         """Make writes by one statement; leave out those that are to be made, and to fail, by themselves."""
 
@@ -51,8 +64,9 @@ class Writer:
         try:
             done = self._once(make, lambda: self._looked_up(writes))
         except Exception as error:  # noqa: BLE001 - told to those whom it concerns
-            # One of them has what the server does not take, or the server is away for all of them.
-            return {writes[0].key: (None, error)} if len(writes) == 1 or self._unsure else {}
+            if len(writes) == 1 or is_lost(error, self.link.connection):
+                return {each.key: (None, error) for each in writes}
+            return {}  # one of them has what the server does not take
         made = [each for each in writes if kept(each.key) not in done.refused]
         return {each.key: (_optional(done.requests.get(kept(each.key))), None) for each in made}
 
@@ -88,8 +102,8 @@ class Writer:
             self._unsure = True
             try:
                 result = make(connection, number)
-            except Exception:
-                self._unsure = connection.closed or connection.broken
+            except Exception as error:
+                self._unsure = is_lost(error, connection)
                 raise
             self._unsure = False
             return result
