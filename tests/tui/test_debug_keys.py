@@ -10,6 +10,7 @@ from textual.widgets import Input, TextArea
 
 from flux_engine.execution import RepeatedCommit, RetryPlan
 from flux_engine.trace.events import EventType, TraceEvent
+from flux_tui.address import StoreAddress
 from flux_tui.model.breakpoints import Breakpoints
 from flux_tui.news import Change
 from flux_tui.screens.edit_stop import EditStopScreen
@@ -231,7 +232,7 @@ async def test_a_retry_on_save_moves_no_other_selection() -> None:
 
 def test_breakpoints_are_there_again_after_a_restart(tmp_path: Path) -> None:
     """They are the project's; a dashboard that only reads uses and keeps them as they are."""
-    here: dict[str, Any] = {"settings": {"db": tmp_path / "flux.db"}}
+    here: dict[str, Any] = {"settings": {"db": StoreAddress(file=tmp_path / "flux.db")}}
     FakeDesk(**copy(here)).stop_before(Breakpoints().toggled("claim", "pay"))
     assert FakeDesk(**copy(here), read_only=True).breakpoints.listed() == {"claim": ["pay"]}
     FakeDesk(**copy(here), read_only=True).stop_before(Breakpoints())
