@@ -6,7 +6,13 @@ from pathlib import Path
 from flux_engine.errors import FluxError, StorageError
 from flux_engine.storage.identity import FileGoneError
 
+_HALF_MADE = (
+    "was left in the middle of a change, which somebody who only reads cannot take back. "
+    "Open it once without read_only, for example by running a workflow on it."
+)
 _ADVICE = {
+    sqlite3.SQLITE_READONLY_ROLLBACK: _HALF_MADE,
+    sqlite3.SQLITE_READONLY_RECOVERY: _HALF_MADE,
     sqlite3.SQLITE_READONLY: "cannot be written. Check that you may write the file and its folder; "
     "read_only=True is enough for looking at it.",
     sqlite3.SQLITE_PERM: "cannot be opened: permission denied. Check who owns the file and its folder.",
@@ -48,8 +54,9 @@ def _message(error: Exception, path: Path, busy_timeout: float) -> str:
             "before is intact, this write was not made. Close the program that holds it (a database "
             f"browser with an open transaction, perhaps; `fuser {path}` finds it) and try again."
         )
-    if primary in _ADVICE:
-        return f"{path} {_ADVICE[primary]} ({error})"
+    advice = _ADVICE.get(code, _ADVICE.get(primary))
+    if advice is not None:
+        return f"{path} {advice} ({error})"
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
         return f"{path} cannot be opened: {reason}. Name a file in a folder that you may write for the store."

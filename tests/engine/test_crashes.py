@@ -118,7 +118,8 @@ class Scene:
         """Query the store as it lies there."""
         if not (self.folder / "flux.db").exists():
             return []
-        with closing(sqlite3.connect(f"file:{self.folder}/flux.db?mode=ro", uri=True)) as database:
+        # Who only reads cannot take back what a death in the middle of making the file has left.
+        with closing(sqlite3.connect(f"file:{self.folder}/flux.db?mode=rw", uri=True)) as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone():
                 return []
             return database.execute(sql).fetchall()

@@ -221,3 +221,23 @@ class TestACopy:
         await copy.close()
         assert "left as it is" in str(caught.value)
         assert content(half) == before
+
+
+async def test_a_file_left_in_the_middle_of_a_change_is_mended_by_who_writes(path: Path) -> None:
+    """Who only reads says so; a death while the file was made leaves one like that."""
+    storage = SQLiteStorage(path)
+    await storage.open()
+    await storage.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE large AS SELECT randomblob(500000) AS text")
+        left = tuple(path.with_name(path.name + end).read_bytes() for end in ("", "-journal"))
+    path.write_bytes(left[0])
+    path.with_name(path.name + "-journal").write_bytes(left[1])
+    with pytest.raises(StorageError, match=r"left in the middle of a change.*Open it once without read_only"):
+        await SQLiteStorage(path, read_only=True).open()
+    await storage.open()
+    assert await storage.list(RunQuery()) == []
+    await storage.close()
