@@ -64,10 +64,11 @@ _new = _New()
 class PostgresServer:
     """A server that can be stopped, killed and started again; it keeps its port and its data."""
 
-    def __init__(self, programs: Path, folder: Path, port: int) -> None:
+    def __init__(self, programs: Path, folder: Path, port: int, network: str | None = None) -> None:
         self._programs = programs
         self._folder = folder
         self.port = port
+        self._network = network
         self._user = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -94,6 +95,10 @@ class PostgresServer:
         else:
             self._run_program("cp", "-a", _new.data, self._data)
 
+        if self._network is not None:
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write(f"\nhost all all {self._network} trust\n")
+
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         with (self._folder / "log").open("ab") as log:
@@ -108,7 +113,12 @@ class PostgresServer:
                         "-k",
                         self._folder,
                     ),
-                    *("-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"),
+                    *(
+                        "-c",
+                        f"listen_addresses={'*' if self._network else '127.0.0.1'}",
+                        "-c",
+                        "max_connections=200",
+                    ),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -188,14 +198,17 @@ class PostgresServer:
 
 
 @contextmanager
-def start_postgres() -> Iterator[PostgresServer]:
-    """Run a server of one's own, to be stopped and started at will. Skips the test where there is none."""
+def start_postgres(network: str | None = None) -> Iterator[PostgresServer]:
+    """Run a server of one's own, to be stopped and started at will. Skips the test where there is none.
+
+    It lets in who comes from this machine, and from ``network`` (``10.0.0.0/24``).
+    """
     programs = find_postgres()
     if programs is None:
         pytest.skip(HOW_TO_GET_IT)
     folder = Path(tempfile.mkdtemp(prefix="flux-postgres-"))
     try:
-        server = PostgresServer(programs, folder, _free_port())
+        server = PostgresServer(programs, folder, _free_port(), network)
         server.create()
         server.start()
         try:
