@@ -46,8 +46,8 @@ def _message(error: Exception, path: Path, busy_timeout: float) -> str:
         )
     if isinstance(error, UnicodeEncodeError):
         return f"{path}: text that is no valid Unicode cannot be stored ({error})."
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = None if code is None else code & 0xFF
+    code: int = getattr(error, "sqlite_errorcode", None) or 0
+    primary = code & 0xFF
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return (
             f"{path} is locked by another program, and stayed so for {busy_timeout:g} s. What was stored "
