@@ -1,6 +1,7 @@
 """Reaching into runs on a real Restate server: signals, cancel, fork, and what is refused."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -209,3 +210,45 @@ async def test_a_server_that_cannot_be_reached_is_told_with_its_address(services
         await services.client.start("nobody")
     with pytest.raises(RestateError, match="http://HOST:PORT"):
         RestateClient("localhost:9070")
+
+
+async def test_asking_twice_to_cancel_is_asking_once(services, name):
+    """The second one finds the run on its way to its end, or ended."""
+    await services.serve(approval(name))
+    run_id = await services.client.start(name)
+    waiting = await services.until(run_id, "suspended")
+    invocation = (await services.client.run(waiting.id)).invocation
+    ask = services.client._admin.ask
+    asked = [ask("PATCH", f"/invocations/{invocation.id}/cancel") for _ in range(3)]
+    await asyncio.gather(*asked, return_exceptions=True)
+    run = await services.until(run_id, "cancelled")
+    assert services.kinds(run.id).count(("workflow:cancel", None)) == 1
+
+
+async def test_an_attempt_may_last_longer_than_a_handler_may_be_idle(services, name):
+    """Restate asks it to pause; it goes on to its end, once."""
+
+    async def long(ctx):
+        await asyncio.sleep(0.6)
+
+    flow = create_workflow(name).step("long", long).step("on", lambda ctx: None)
+    await services.serve(flow, inactivity_timeout=timedelta(milliseconds=100))
+    run = await services.execute(name)
+    assert (run.status, run.step("long").attempts) == ("completed", 1)
+
+
+async def test_many_runs_at_once_all_end(services, name):
+    """Each with its own data, its steps told in their order."""
+
+    async def step(ctx):
+        await asyncio.sleep(0.01)
+        ctx.data.seen = [*ctx.data.get("seen", []), ctx.current_step, ctx.id]
+
+    flow = create_workflow(name).step("a", step).step("b", step).step("c", step, after=("a",))
+    await services.serve(flow.step("d", lambda ctx: None, after=("b",)))
+    ids = [await services.client.start(name) for _ in range(30)]
+    runs = await asyncio.gather(*[services.until(run_id, "completed", "failed") for run_id in ids])
+    assert {run.error.type if run.error else "" for run in runs} == {
+        "DataConflictError"
+    }  # b and c, each time
+    assert all(run.data["seen"][:2] == ["a", run.id] for run in runs)

@@ -126,7 +126,7 @@ async def test_steps_with_the_same_predecessor_run_at_the_same_time(services, na
         .step("right", meeting("right", "left"), after=())
         .step(
             "join",
-            lambda ctx: ctx.data.update(both=ctx.data.left and ctx.data.right),
+            lambda ctx: len(ctx.data),
             after=("left", "right"),
         )
     )

@@ -4,6 +4,7 @@ Reading asks the server's SQL interface and calls no service, so it works while 
 library ``restate-sdk`` is not needed here.
 """
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -244,6 +245,10 @@ class RestateClient:
         chosen = new_id or str(uuid.uuid4())
         body = {"step": step, "data": None if data is None else dict(data), "run_id": chosen}
         await self._call(invocation.service, run_id, "fork", body)
+        for _ in range(100):  # Restate sends the call on its way, and the run is there soon
+            if await self._query(invocation_query(chosen, invocation.service)):
+                break
+            await asyncio.sleep(0.05)
         return chosen
 
     # Behind them

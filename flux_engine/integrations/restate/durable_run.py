@@ -6,6 +6,7 @@ replay takes the same way.
 
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Struct, structs
 
 from flux_engine.definition import StepDefinition, WorkflowDefinition
 from flux_engine.execution import RunStatus
-from flux_engine.integrations.restate.actions import Actions, Pending
+from flux_engine.integrations.restate.actions import Actions, InvocationCancelledError, Pending
 from flux_engine.integrations.restate.durable_clock import DurableClock
 from flux_engine.integrations.restate.durable_steps import (
     AttemptInterruptedError,
@@ -116,7 +117,8 @@ class DurableRun(LiveRun[Any, Any]):
     async def cancel(self) -> None:
         """End the run: the handlers under way are cancelled, and nothing further is begun."""
         await self.actions.stop_handlers()
-        await self._through(self._note_time())
+        with suppress(InvocationCancelledError):  # asked once more
+            await self._through(self._note_time())
         self.ledger.cancel_attempts("Cancelled", "the run was cancelled", waiting=True)
         await self._end(RunStatus.CANCELLED)
         await self._execution.announcer.release()

@@ -69,5 +69,5 @@ def _lines_backwards(path: Path) -> Iterator[bytes]:
                 rest, end = first, start
             if rest:
                 yield rest
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be read: then nothing is known of it
         return

@@ -137,7 +137,10 @@ async def _begin(
     async def begin() -> bytes:
         return msgspec.json.encode(_beginning(ctx.request().headers, body, definition))
 
-    _, kept = await actions.first_of([actions.begin("begin", begin)])
+    try:
+        _, kept = await actions.first_of([actions.begin("begin", begin)])
+    except InvocationCancelledError:
+        return Beginning(at=0.0, refused="the run was cancelled before it began")
     return msgspec.json.decode(kept, type=Beginning)
 
 
