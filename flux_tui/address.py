@@ -71,9 +71,14 @@ class StoreAddress:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The password as it is and as it is written in the address, unless it is too short to mask."""
-        password = self.password or ""
-        return tuple({text for text in (password, quote(password, safe="")) if len(text) >= SHORTEST})
+        """The password as it is and as it is written in the address.
+
+        Not one that is too short to mask, or a part of the address as anybody may see it: texts would be
+        unreadable, and nothing the safer.
+        """
+        password, shown = self.password or "", str(self)
+        forms = {password, quote(password, safe="")}
+        return tuple(form for form in forms if len(form) >= SHORTEST and form not in shown)
 
     @property
     def masked(self) -> str:
@@ -134,7 +139,8 @@ class StoreAddress:
             return text
         for form in {password, quote(password, safe="")}:
             text = text.replace(f":{form}@", f":{HIDDEN}@").replace(f"password={form}", f"password={HIDDEN}")
-            text = text.replace(form, HIDDEN) if len(form) >= SHORTEST else text
+        for form in self.secrets:
+            text = text.replace(form, HIDDEN)
         return text
 
     def _with_schema(self, text: str) -> str:

@@ -15,6 +15,7 @@ from flux_tui import long_lived
 from flux_tui.cli.definitions import workflow_paths
 from flux_tui.cli.errors import UsageError
 from flux_tui.cli.serve import HOST, serve_dashboard
+from flux_tui.concealed import conceal
 from flux_tui.settings import STANDARD_INPUT, Settings, load_settings
 from flux_tui.workspace import make_folders
 
@@ -42,6 +43,7 @@ def open_dashboard(
     flags = {"db": db, "trace": trace, "theme": theme, "ascii": ascii_only}
     settings = load_settings(Path.cwd(), flags)
     registered.add(settings.secret_values(os.environ))
+    conceal(settings.db.password)
     trace_only = trace is not None and not paths
     if trace_only:
         check_trace(settings)

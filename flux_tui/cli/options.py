@@ -8,6 +8,7 @@ import typer
 
 from flux_engine.secrets import registered
 from flux_tui.cli.completion import complete_run, complete_target
+from flux_tui.concealed import conceal
 from flux_tui.settings import Settings, load_settings
 
 Db = Annotated[
@@ -54,4 +55,5 @@ def settings_with(**flags: Any) -> Settings:
     """Return the settings of the current folder, ``flags`` before all else; their secrets are registered."""
     settings = load_settings(Path.cwd(), flags)
     registered.add(settings.secret_values(os.environ))
+    conceal(settings.db.password)
     return settings

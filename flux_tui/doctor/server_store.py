@@ -17,11 +17,12 @@ CLOCKS: Final = 2.0
 
 def check_server_store(address: StoreAddress) -> Iterator[Check]:
     """Connect to the server of a store and look, without changing anything."""
-    started = time.monotonic()
     try:
         with connected(address, PATIENCE) as server:
-            reached = (time.monotonic() - started) * 1000
-            yield good(AREA, f"{address}: PostgreSQL {server.version}, reached in {reached:.0f} ms")
+            asked = time.monotonic()
+            version = server.version
+            took = (time.monotonic() - asked) * 1000
+            yield good(AREA, f"{address}: PostgreSQL {version}, answers in {took:.1f} ms")
             yield from _contents(server, address)
             yield _clock(server)
     except SERVER_ERRORS as error:

@@ -1,5 +1,7 @@
 """The address of a store: what is one, how it is written, and that a password is never part of that."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,27 @@ def test_what_is_kept_beside_a_store_is_in_the_project_where_it_is_elsewhere():
     """Sizes of panes, breakpoints and inputs stay on this machine."""
     assert StoreAddress.of(DSN).folder(Path("/shop")) == Path("/shop/.flux")
     assert StoreAddress.of("/var/lib/flux.db").folder(Path("/shop")) == Path("/var/lib")
+
+
+def test_a_password_that_the_address_shows_anyway_is_no_text_to_mask():
+    """``flux:flux@…``, as in many a test set-up: every word of Flux would be stars."""
+    assert StoreAddress.of("postgresql://flux:flux@localhost/orders").secrets == ()
+    assert StoreAddress.of("postgresql://me:postgres@localhost/orders").secrets == ()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells where the arguments are")
+def test_a_password_among_the_arguments_is_written_over():
+    """From when the settings are read, whoever lists the processes sees stars."""
+    script = (
+        "import sys, pathlib; from flux_tui.concealed import conceal; conceal('s3cret-4711');"
+        "print(pathlib.Path('/proc/self/cmdline').read_bytes())"
+    )
+    command = [
+        sys.executable,
+        "-c",
+        script.replace("s3cret-4711", "s3cret' '-4711"),
+        "--db",
+        "x:s3cret-4711@h",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "x:***********@h" in done.stdout
