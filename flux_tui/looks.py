@@ -72,7 +72,7 @@ def show_tab(
             view.show_problem(broken.problem, broken.output)
         case ErrorView():
             happened = events if moment is None else events[: moment.place + 1]
-            failed = () if step is None else failed_attempts(happened, step.name)
+            failed = () if step is None else failed_attempts(happened, step.name) or step.failures
             view.show(run, step, masked_attempts(failed, desk.secrets))
         case DataView():
             view.show(run, step)

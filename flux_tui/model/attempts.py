@@ -2,21 +2,9 @@
 
 from collections.abc import Iterable
 
-from msgspec import Struct
-
-from flux_engine.execution import ErrorInfo
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
-
-
-class FailedAttempt(Struct, frozen=True, kw_only=True):
-    """An attempt that failed. Times are milliseconds; ``delay`` is the wait before the next attempt."""
-
-    number: int
-    error: ErrorInfo
-    timestamp: float
-    duration: float | None = None
-    delay: float | None = None
+from flux_tui.model.spans import FailedAttempt
 
 
 def failed_attempts(events: Iterable[TraceEvent], step: str) -> tuple[FailedAttempt, ...]:

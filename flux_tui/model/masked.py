@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from flux_engine.execution import ErrorInfo, Frame
 from flux_engine.secrets import registered
-from flux_tui.model.attempts import FailedAttempt
 from flux_tui.model.run import LogLine, RunView, StepView
 from flux_tui.model.secrets import Secrets
+from flux_tui.model.spans import FailedAttempt
 
 LONGEST: Final = 100_000
 """Characters of a message, a traceback or a line that are shown; the trace and the store have all."""
@@ -42,7 +42,7 @@ def masked_error(error: ErrorInfo, secrets: Secrets) -> ErrorInfo:
 
 def masked_run(run: RunView, secrets: Secrets) -> RunView:
     """Return a run with its errors masked; the same value when it has none."""
-    if run.error is None and all(step.error is None for step in run.steps):
+    if run.error is None and all(step.error is None and not step.failures for step in run.steps):
         return run
     return replace(
         run,
@@ -62,7 +62,8 @@ def masked_attempts(attempts: Sequence[FailedAttempt], secrets: Secrets) -> tupl
 
 
 def _step(step: StepView, secrets: Secrets) -> StepView:
-    return step if step.error is None else replace(step, error=masked_error(step.error, secrets))
+    error = None if step.error is None else masked_error(step.error, secrets)
+    return replace(step, error=error, failures=masked_attempts(step.failures, secrets))
 
 
 def _frame(frame: Frame, secrets: Secrets) -> Frame:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from flux_engine.execution import Changes, ErrorInfo
-from flux_tui.model.spans import Span
+from flux_tui.model.spans import FailedAttempt, Span
 
 
 class NodeSpec(Struct, frozen=True, kw_only=True):
@@ -62,7 +62,8 @@ class StepView(Struct, frozen=True, kw_only=True):
     latest failed attempt had changed: it went no further, and is here to be looked at.
     ``waits_for`` is what a suspended step is suspended for. ``compensation`` is ``running`` while what the
     step did is being taken back, and ``failed`` when that failed, for the reason in ``compensation_error``.
-    ``tried`` has the attempts one by one where only the store knows them; else the trace tells of each.
+    ``tried`` has the attempts one by one where only the store knows them, and ``failures`` those that failed;
+    else the trace tells of each.
     """
 
     name: str
@@ -88,6 +89,7 @@ class StepView(Struct, frozen=True, kw_only=True):
     discarded: Changes | None = None
     fingerprint: str = ""
     tried: tuple[Span, ...] = ()
+    failures: tuple[FailedAttempt, ...] = ()
 
 
 class Driver(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from flux_engine.execution import ErrorInfo
+
 Kind = Literal["attempt", "back-off", "wait", "compensation", "skipped"]
 
 
@@ -31,3 +33,13 @@ class Span(Struct, frozen=True, kw_only=True):
     took: float | None = None
     delay: float | None = None
     note: str = ""
+
+
+class FailedAttempt(Struct, frozen=True, kw_only=True):
+    """An attempt that failed. Times are milliseconds; ``delay`` is the wait before the next attempt."""
+
+    number: int
+    error: ErrorInfo
+    timestamp: float
+    duration: float | None = None
+    delay: float | None = None

@@ -13,7 +13,7 @@ from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
 from flux_tui.model import parse
 from flux_tui.model.elsewhere import driver_of
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
-from flux_tui.model.spans import Span, one_line
+from flux_tui.model.spans import FailedAttempt, Span, one_line
 
 _LEFT = frozenset({StepStatus.RUNNING, StepStatus.CANCELLED})
 """How the step in progress is stored in a run that was left in the middle."""
@@ -131,7 +131,16 @@ def _step(entry: StepHistory, node: NodeSpec | None, state: WorkflowState) -> St
         discarded=lost or None,
         fingerprint=last.fingerprint if last is not None else "" if node is None else node.fingerprint,
         tried=tuple(_span(attempt) for attempt in entry.attempt_log if attempt.started_at is not None),
+        failures=tuple(_failures(entry)),
     )
+
+
+def _failures(entry: StepHistory) -> Iterator[FailedAttempt]:
+    for attempt in entry.attempt_log:
+        if attempt.error is not None:
+            ended = _ms(attempt.completed_at) or _ms(attempt.started_at) or 0.0
+            took = None if attempt.duration is None else attempt.duration * 1000
+            yield FailedAttempt(number=attempt.number, error=attempt.error, timestamp=ended, duration=took)
 
 
 def _span(attempt: AttemptRecord) -> Span:

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from flux_engine.execution import ErrorInfo, Frame
-from flux_tui.model.attempts import FailedAttempt
 from flux_tui.model.run import StepView
 from flux_tui.model.source import short_path, source_lines
+from flux_tui.model.spans import FailedAttempt
 from flux_tui.model.text import duration_text, printable
 from flux_tui.runner.messages import Problem
 from flux_tui.widgets import tones

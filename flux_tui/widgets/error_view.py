@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from flux_engine.execution import ErrorInfo
-from flux_tui.model.attempts import FailedAttempt
 from flux_tui.model.run import RunView, StepView
 from flux_tui.model.search import Needle, Scan
+from flux_tui.model.spans import FailedAttempt
 from flux_tui.model.text import printable
 from flux_tui.runner.messages import Problem
 from flux_tui.widgets.drawn_rows import GUTTER

@@ -10,8 +10,9 @@ from textual.app import App, ComposeResult
 
 from flux_engine.execution import ErrorInfo, Frame
 from flux_engine.trace.events import TraceEvent
-from flux_tui.model.attempts import FailedAttempt, failed_attempts
+from flux_tui.model.attempts import failed_attempts
 from flux_tui.model.run import RunView, StepView
+from flux_tui.model.spans import FailedAttempt
 from flux_tui.runner.messages import Problem
 from flux_tui.widgets.error_view import ErrorView
 

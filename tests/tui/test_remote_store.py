@@ -4,11 +4,12 @@ import asyncio
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from remote_store import ADDRESS, HOST_B, Network
 from test_store_feed import GRAPH, record
 
-from flux_engine.execution import RunStatus, StepStatus
+from flux_engine.execution import ErrorInfo, RunStatus, StepStatus
 from flux_engine.storage.base import EntryKind, JournalEntry, RunWrite
 from flux_tui import needs
 from flux_tui.app import FluxApp
@@ -146,6 +147,18 @@ async def test_a_run_whose_host_let_its_lease_end_is_interrupted(feed, network):
     await until_async(feed.poll, "the end of the lease")
     assert [row.status for row in await feed.page()] == ["interrupted"]
     assert (await feed.run("a")).status == "interrupted"
+
+
+async def test_the_errors_of_earlier_attempts_come_from_the_store(feed, network):
+    """Each with its number, so that the Error tab has them without the trace."""
+    error = msgspec.json.encode(ErrorInfo(type="ValueError", message="no tape")).decode()
+    common = {"kind": EntryKind.ATTEMPT, "step": "fetch", "started_at": 1.0, "completed_at": 2.0}
+    failed = JournalEntry(seq=1, status=StepStatus.FAILED, attempt=1, error=error, **common)
+    done = JournalEntry(seq=2, status=StepStatus.COMPLETED, attempt=2, **common)
+    await network.kept.create(moving("a", graph=GRAPH), (failed, done))
+    step = (await feed.run("a")).step("fetch")
+    (failure,) = step.failures
+    assert (failure.number, failure.error.message, failure.duration) == (1, "no tape", 1000)
 
 
 def test_a_run_in_the_hands_of_another_host_names_it():
