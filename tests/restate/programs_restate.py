@@ -52,7 +52,26 @@ def nap(ctx):
     return sleep(1.5)
 
 
+LOAD = 6
+
+
+def loaded():
+    """Return a workflow of steps that take a moment each; half of them are commits."""
+    flow = create_workflow(f"{NAME}-load")
+
+    async def moment(ctx):
+        with CALLS.open("a") as file:
+            file.write(f"{ctx.id} {ctx.current_step} {ctx.attempt}\n")
+        await asyncio.sleep(0.05)
+        ctx.data.done = [*ctx.data.get("done", []), ctx.current_step]
+
+    for number in range(LOAD):
+        flow = (flow.commit if number % 2 else flow.step)(f"s{number}", moment)
+    return flow
+
+
 FLOWS = [
+    loaded(),
     create_workflow(f"{NAME}-chain").step("a", quick).commit("work", work).step("b", quick),
     create_workflow(f"{NAME}-hold").step("a", quick).commit("work", work, on_crash="hold").step("b", quick),
     create_workflow(f"{NAME}-beside")

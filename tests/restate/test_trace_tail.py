@@ -1,0 +1,55 @@
+"""What the end of a trace file is asked, where the last execution of a handler may have died."""
+
+import pytest
+
+from flux_engine import JsonFileTraceSink
+from flux_engine.integrations.restate import trace_tail
+from flux_engine.integrations.restate.trace_tail import Told, told_by
+from flux_engine.trace.events import TraceEvent
+
+
+def event(number, *, at=None, run="r"):
+    return TraceEvent(
+        type="step:start",
+        timestamp=1000.0 + number if at is None else at,
+        workflow_id=run,
+        step_name=f"s{number}",
+        attempt=1,
+        meta={"padding": "x" * (number % 7)},
+    )
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1000, 1 << 20])
+def test_every_line_is_found_whatever_the_blocks_cut(tmp_path, monkeypatch, block):
+    """Read from the end, in blocks of any size."""
+    monkeypatch.setattr(trace_tail, "_BLOCK", block)
+    sink = JsonFileTraceSink(tmp_path / "t.ndjson")
+    told = [event(number) for number in range(40)]
+    for each in told:
+        sink.emit(each)
+    assert told_by(sink, told) == {Told.of(each) for each in told}
+    assert told_by(sink, [event(41), event(3, run="other")]) == set()
+
+
+def test_the_file_before_is_read_too_and_nothing_that_is_much_older(tmp_path, monkeypatch):
+    """A file that was just begun does not hide what the one before has."""
+    sink = JsonFileTraceSink(tmp_path / "t.ndjson", max_bytes=400)
+    told = [event(number) for number in range(4)]
+    for each in told:
+        sink.emit(each)
+    assert (tmp_path / "t.ndjson.1").exists()
+    assert told_by(sink, told[2:]) == {Told.of(each) for each in told[2:]}
+    read = []
+    decode = trace_tail.decode_event
+    monkeypatch.setattr(trace_tail, "decode_event", lambda line: read.append(line) or decode(line))
+    assert told_by(sink, [event(9, at=10_000_000.0)]) == set()
+    assert len(read) == 1
+
+
+def test_a_file_that_is_not_there_or_garbage_tells_nothing(tmp_path):
+    """Nothing fails for it."""
+    sink = JsonFileTraceSink(tmp_path / "t.ndjson")
+    assert told_by(sink, [event(1)]) == set()
+    (tmp_path / "t.ndjson").write_bytes(b"\xff\xfe\n{]\n\n{}")
+    assert told_by(sink, [event(1)]) == set()
+    assert told_by(sink, []) == set()
