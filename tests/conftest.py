@@ -1,9 +1,15 @@
 """What tests in all folders share."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from postgres_server import fresh_database, shared_server
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than there are cores: now and then a test waits for a process of its own."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
