@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flux_tui.address import AddressError, StoreAddress
+from flux_tui.address import PASSWORD_VARIABLE, AddressError, StoreAddress
 from flux_tui.runner.config import RunnerConfig, decode_config
+from flux_tui.serve.opening import Opening
 from flux_tui.settings import Settings, SettingsError, adapter, load_settings
 
 DSN = "postgresql://shop:s3cret%2Fpw@db.internal:5433/orders?sslmode=require&schema=flux_shop"
@@ -135,3 +136,13 @@ def test_a_password_among_the_arguments_is_written_over():
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "x:***********@h" in done.stdout
+
+
+def test_a_dashboard_in_a_browser_is_handed_the_password_apart_from_its_arguments(tmp_path):
+    """Its process is told what to open on its command line; the password comes in a variable."""
+    settings = load_settings(tmp_path, {"db": DSN}, {})
+    opening = Opening.of(settings, [], trace_only=False, read_only=True)
+    argument = opening.model_dump_json()
+    assert "s3cret" not in argument + repr(opening)
+    told = Opening.model_validate_json(argument).settings.db
+    assert told.with_password_of({PASSWORD_VARIABLE: opening.password or ""}) == settings.db
