@@ -23,8 +23,8 @@ shows what is on this page.
 - **A run** is named by its id or the beginning of it. **A target** is `FILE.py:VAR`, or `FILE.py` if it has
   one workflow.
 - **Store and trace** are those of the current folder, `.flux/flux.db` and `.flux/trace.ndjson`, unless
-  `--db`, `--trace` or [the configuration](configuration.md) say otherwise. To look makes neither. The store may be
-  [on a server](remote-stores.md): `--db postgresql://…`.
+  `--db`, `--trace` or [the configuration](configuration.md) say otherwise. To look makes neither.
+  The store may be [on a server](remote-stores.md): `--db postgresql://…`.
 - **Secrets** are masked; `--reveal` shows them where it is offered.
 - **Exit codes**: 0 done, 1 a run failed (or what the command says), 2 bad use or nothing done, 130 Ctrl-C.
 
