@@ -61,6 +61,7 @@ class OpenedStore:
         self._failures = 0
         self._again_at = 0.0
         self._gate = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: "Question[Answer]", otherwise: Answer) -> Answer:
         """Return what the store answers, or ``otherwise`` while it cannot be asked."""
@@ -76,7 +77,7 @@ class OpenedStore:
         except (*DAMAGE, OSError) as error:
             if storage is self._storage:
                 self.problem = reason(self.address, error)
-                await self.close()
+                await self._lose()
             return otherwise
         if storage is not None or not self.address.is_server:
             self.problem = None
@@ -90,6 +91,17 @@ class OpenedStore:
                 connecting.cancel()
                 await asyncio.gather(connecting, return_exceptions=True)
             await self._close()
+
+    async def _lose(self) -> None:
+        """Let go of a store that failed. A server may not answer that either: nobody waits for it."""
+        storage, self._storage = self._storage, None
+        if storage is None or not self.address.is_server:
+            self._storage = storage
+            await self.close()
+            return
+        ending = asyncio.create_task(_close_quietly(storage), name="lost store")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _of_file(self) -> WorkflowStorage | None:
         async with self._gate:
@@ -125,8 +137,7 @@ class OpenedStore:
         try:
             await storage.open()
         except BaseException:
-            with contextlib.suppress(*DAMAGE, OSError):
-                await storage.close()
+            await _close_quietly(storage)
             raise
         return storage
 
@@ -148,6 +159,11 @@ class OpenedStore:
                 await storage.close()
             except (StorageError, OSError) as error:
                 self.problem = reason(self.address, error)
+
+
+async def _close_quietly(storage: WorkflowStorage) -> None:
+    with contextlib.suppress(*DAMAGE, OSError):
+        await storage.close()
 
 
 def reason(address: StoreAddress, error: Exception) -> str:

@@ -37,6 +37,9 @@ class _Far(MemoryStorage):
         await self._pass()
         self._network.opened += 1
 
+    async def close(self) -> None:
+        await asyncio.sleep(self._network.delay)
+
     async def _pass(self) -> None:
         self._network.asked += 1
         if self._network.delay:

@@ -106,6 +106,20 @@ async def test_a_server_that_does_not_answer_keeps_nobody_waiting(feed, network)
     assert network.opened == 1
 
 
+async def test_a_server_that_stops_answering_is_let_go_without_waiting(feed, network, monkeypatch):
+    """Not even for the end of its connections: what is wrong is told when the question has run out."""
+    monkeypatch.setattr("flux_tui.feed.opened.ANSWER", 0.1)
+    await feed.poll()
+    network.delay = 5.0
+    started = time.monotonic()
+    await feed.page()
+    assert time.monotonic() - started < 2.0
+    assert "did not answer" in (feed.problem or "")
+    network.delay = 0.0
+    await until_async(feed.poll, "the server is back")
+    assert feed.problem is None
+
+
 async def test_a_run_of_another_host_is_drawn_from_the_store(feed, network):
     """Its steps, attempts and data as the owner writes them, and who that is."""
     await network.kept.create(moving("a", graph=GRAPH))
