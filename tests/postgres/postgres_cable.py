@@ -26,6 +26,7 @@ class Cable:
         self.answers_lost = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._doomed: set[socket.socket] = set()
+        self._dropping = threading.Lock()
         self._ended = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -88,7 +89,9 @@ class Cable:
             client.sendall(data)
 
     def _drop(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        if pair in self._pairs:
+        with self._dropping:  # by the thread, or by whoever cuts the cable
+            if pair not in self._pairs:
+                return
             self._pairs.remove(pair)
         for end in pair:
             with contextlib.suppress(OSError):
