@@ -252,3 +252,31 @@ async def test_many_runs_at_once_all_end(services, name):
         "DataConflictError"
     }  # b and c, each time
     assert all(run.data["seen"][:2] == ["a", run.id] for run in runs)
+
+
+async def test_a_listing_shows_the_step_that_is_under_way(services, name):
+    """Also of a run of many steps, whose status has not changed since its first."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def long(ctx):
+        begun.set()
+        await go_on.wait()
+
+    flow = create_workflow(name)
+    for number in range(4):
+        flow = flow.step(f"s{number}", lambda ctx: None)
+    await services.serve(flow.step("long", long).step("on", lambda ctx: None))
+    run_id = await services.client.start(name)
+    await asyncio.wait_for(begun.wait(), 20)
+    for _ in range(200):
+        [row] = await services.client.runs(name)
+        if row.current_step == "long":
+            break
+        await asyncio.sleep(0.02)
+    record = (await services.client.run(run_id)).record
+    go_on.set()
+    assert (row.status, row.current_step, record.current_step) == ("running", "long", "long")
+    assert row.updated_at == record.updated_at > row.created_at
+    await services.until(run_id, "completed")
+    [row] = await services.client.runs(name)
+    assert (row.status, row.current_step) == ("completed", None)

@@ -26,7 +26,9 @@ from flux_engine.integrations.restate.http_api import HttpApi, RestateError
 from flux_engine.integrations.restate.introspection import (
     Invocation,
     invocation_query,
+    latest_query,
     listing_query,
+    moves,
     row_of,
     state_query,
 )
@@ -143,7 +145,14 @@ class RestateClient:
         if not services:
             return []
         rows = await self._query(listing_query(services, limit))
-        return [row_of(row, names) for row in rows]
+        moving = [row for row in rows if moves(row)]
+        latest: dict[tuple[str, str], str] = {}
+        if moving:
+            ids = [row["target_service_key"] for row in moving]
+            for found in await self._query(latest_query([Invocation.of(row) for row in moving], ids)):
+                latest[found["service_name"], found["service_key"]] = found["value_utf8"]
+        keys = [(row["target_service_name"], row["target_service_key"]) for row in rows]
+        return [row_of(row, names, latest.get(key)) for row, key in zip(rows, keys, strict=True)]
 
     async def run(self, run_id: str, workflow: str | None = None) -> RestateRun:
         """Return a whole run. Raises ``RunNotFoundError``.

@@ -7,7 +7,7 @@ from typing import Any, Self
 from msgspec import Struct
 
 from flux_engine.execution import RunStatus
-from flux_engine.integrations.restate.kept_state import HEAD, read_head
+from flux_engine.integrations.restate.kept_state import CHUNK, HEAD, brought_up_to_date, read_chunk, read_head
 from flux_engine.running.ownership import Owner
 from flux_engine.storage.base import RunRow
 
@@ -90,6 +90,17 @@ def invocation_query(run_id: str, service: str | None) -> str:
     )
 
 
+def latest_query(invocations: Sequence[Invocation], run_ids: Sequence[str]) -> str:
+    """Return the statement for the last chunk of the journal of each of these runs."""
+    services = ", ".join(map(_quoted, sorted({each.service for each in invocations})))
+    return (
+        "SELECT service_name, service_key, value_utf8 FROM (SELECT service_name, service_key, value_utf8, "  # noqa: S608 - quoted
+        "ROW_NUMBER() OVER (PARTITION BY service_name, service_key ORDER BY key DESC) AS place FROM state "
+        f"WHERE service_name IN ({services}) AND service_key IN ({', '.join(map(_quoted, run_ids))}) "
+        f"AND key LIKE '{CHUNK}%') WHERE place = 1"
+    )
+
+
 def state_query(invocation: Invocation, run_id: str) -> str:
     """Return the statement for all that a run keeps."""
     return (
@@ -98,8 +109,17 @@ def state_query(invocation: Invocation, run_id: str) -> str:
     )
 
 
-def row_of(row: Mapping[str, Any], names: Mapping[str, str]) -> RunRow:
-    """Return a run of a listing. ``names`` has the names of workflows by service, where they are known."""
+def moves(row: Mapping[str, Any]) -> bool:
+    """Say whether the run of a row of a listing is on its way: its head may lag behind its journal."""
+    return row.get("head") is not None and read_head(row["head"]).status is RunStatus.RUNNING
+
+
+def row_of(row: Mapping[str, Any], names: Mapping[str, str], latest: str | None = None) -> RunRow:
+    """Return a run of a listing.
+
+    ``names`` has the names of workflows by service, where they are known; ``latest`` is the last chunk of
+    the run's journal, of a run that moves.
+    """
     invocation = Invocation.of(row)
     run_id = row["target_service_key"]
     if row.get("head") is None:
@@ -113,7 +133,7 @@ def row_of(row: Mapping[str, Any], names: Mapping[str, str]) -> RunRow:
             error=invocation.failure,
             owner=invocation.owner(),
         )
-    head = read_head(row["head"])
+    head = brought_up_to_date(read_head(row["head"]), () if latest is None else read_chunk(latest))
     return RunRow(
         id=run_id,
         workflow=head.workflow,

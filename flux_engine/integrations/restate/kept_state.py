@@ -1,18 +1,18 @@
 """What a run keeps in the state of its Restate workflow: the engine's own record and journal.
 
 It is written so that it can be read from outside, without calling the service: ``origin`` once, ``head``
-with every write (all that a listing shows), ``error`` when there is one, ``journal-…`` in chunks that are
-never changed, and ``blob-…`` for large texts.
+(what a listing shows) whenever more has changed than the step that is under way, ``error`` when there is
+one, ``journal-…`` in chunks that are never changed, and ``blob-…`` for large texts.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from flux_engine.errors import StorageError
-from flux_engine.execution import RunStatus
+from flux_engine.execution import RunStatus, StepStatus
 from flux_engine.large_values import fill_in
 from flux_engine.storage.base import JournalEntry, RunRecord
 
@@ -84,7 +84,8 @@ def read_state(run_id: str, state: Mapping[str, str]) -> tuple[RunRecord, list[J
     if ORIGIN not in state or HEAD not in state:
         return None
     origin = _read(state[ORIGIN], Origin, "origin")
-    head = read_head(state[HEAD])
+    entries = _entries(state)
+    head = brought_up_to_date(read_head(state[HEAD]), entries)
     record = RunRecord(
         id=run_id,
         workflow=origin.workflow,
@@ -100,11 +101,27 @@ def read_state(run_id: str, state: Mapping[str, str]) -> tuple[RunRecord, list[J
         idempotency_key=origin.idempotency_key,
     )
     blobs = {key.removeprefix(BLOB): text for key, text in state.items() if key.startswith(BLOB)}
-    return record, fill_in(_entries(state), blobs)
+    return record, fill_in(entries, blobs)
 
 
-def _entries(state: Mapping[str, str]) -> Iterable[JournalEntry]:
+def read_chunk(text: str) -> tuple[JournalEntry, ...]:
+    """Read the entries of one write. Raises as ``read_head``."""
+    return _read(text, Chunk, "journal").entries
+
+
+def brought_up_to_date(head: Head, entries: Iterable[JournalEntry]) -> Head:
+    """Return the head of a run that moves as it is after these entries, the last of its journal."""
+    if head.status is not RunStatus.RUNNING:
+        return head
+    for entry in entries:
+        latest = max(head.updated_at, entry.started_at or 0.0, entry.completed_at or 0.0)
+        under_way = entry.step if entry.status is StepStatus.RUNNING else head.current_step
+        head = structs.replace(head, updated_at=latest, current_step=under_way)
+    return head
+
+
+def _entries(state: Mapping[str, str]) -> list[JournalEntry]:
     entries: dict[int, JournalEntry] = {}
     for key in sorted(key for key in state if key.startswith(CHUNK)):
-        entries |= {entry.seq: entry for entry in _read(state[key], Chunk, "journal").entries}
+        entries |= {entry.seq: entry for entry in read_chunk(state[key])}
     return [entries[seq] for seq in sorted(entries)]

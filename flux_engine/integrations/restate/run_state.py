@@ -36,6 +36,7 @@ class RunState(MemoryStorage):
         self._waits: dict[int, tuple[str, WaitsOn]] = {}
         self._origin: RunRecord | None = None
         self._error: str | None = None
+        self._told: Head | None = None
 
     async def create(
         self, record: RunRecord, entries: Sequence[JournalEntry] = (), blobs: Blobs = ()
@@ -76,7 +77,10 @@ class RunState(MemoryStorage):
         if head.error is not None and head.error != self._error:
             self._error = head.error
             self._set(ERROR, head.error.encode())
-        self._set(HEAD, msgspec.json.encode(self._head_of(head, entries)))
+        now = self._head_of(head, entries)
+        if structs.replace(now, updated_at=0.0, current_step=None) != self._told:
+            self._told = structs.replace(now, updated_at=0.0, current_step=None)
+            self._set(HEAD, msgspec.json.encode(now))
 
     def _head_of(self, head: RunRecord | RunWrite, entries: Sequence[JournalEntry]) -> Head:
         for entry in entries:
