@@ -14,7 +14,7 @@ class Transaction:
     """The connection that a commit's handler writes with.
 
     An async handler awaits the verbs, a plain one calls them. The first statement begins the transaction, and
-    from then on every write to the store waits until the handler ends: keep it short. There is no verb
+    from then on every write to a SQLite store waits until the handler ends: keep it short. There is no verb
     to commit: that is done, with the record of the commit, when the handler has returned. When it raises,
     exceeds its time-out or is cancelled, or the process dies, everything is rolled back.
     """
