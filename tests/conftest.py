@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from postgres_server import fresh_database, shared_server
+from restate_server import RestateServer, start_restate
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -24,3 +25,10 @@ def postgres_dsn(postgres_server) -> Iterator[str]:
     """The DSN of a new and empty database."""
     with fresh_database(postgres_server) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def restate_server() -> Iterator[RestateServer]:
+    """A running Restate server, one for each worker that has tests of it."""
+    with start_restate() as server:
+        yield server
