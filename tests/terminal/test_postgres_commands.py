@@ -1,7 +1,9 @@
 """Every command on a store that is a schema of a Postgres server."""
 
 import json
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -42,12 +44,14 @@ def address(postgres_dsn) -> StoreAddress:
 
 
 @pytest.fixture
-def flux(tmp_path, monkeypatch, capfd, address) -> Here:
-    """A project whose store is on the server, as its environment says."""
-    (tmp_path / "shop.py").write_text(SHOP)
+def flux(tmp_path, monkeypatch, capfd, address) -> Iterator[Here]:
+    """A project whose store is on the server, as its environment says. Its module is imported here."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "freight.py").write_text(SHOP)
     monkeypatch.setenv("FLUX_DB", str(address))
     monkeypatch.setenv("FLUX_DB_PASSWORD", WORD)
-    return commands_here(tmp_path, monkeypatch, capfd)
+    yield commands_here(tmp_path, monkeypatch, capfd)
+    sys.modules.pop("freight", None)
 
 
 def test_each_command_does_on_a_server_what_it_does_on_a_file(flux, tmp_path, address):
@@ -61,11 +65,11 @@ def test_each_command_does_on_a_server_what_it_does_on_a_file(flux, tmp_path, ad
         return done
 
     assert "no runs in postgresql://clerk@" in ok("runs", "list").err
-    made = ok("run", "shop.py:parcel", "--input", "{}", "--run-id", "good", "--json")
+    made = ok("run", "freight.py:parcel", "--input", "{}", "--run-id", "good", "--json")
     assert made.json["status"] == "completed"
-    ok("run", "shop.py:parcel", "--input", '{"fails": true}', "--run-id", "bad", code=1)
-    ok("run", "shop.py:letter", "--input", "{}", "--run-id", "waiting")
-    ok("run", "shop.py:parcel", "--input", "{}", "--run-id", "stopped", "--break", "pack")
+    ok("run", "freight.py:parcel", "--input", '{"fails": true}', "--run-id", "bad", code=1)
+    ok("run", "freight.py:letter", "--input", "{}", "--run-id", "waiting")
+    ok("run", "freight.py:parcel", "--input", "{}", "--run-id", "stopped", "--break", "pack")
     statuses = {run["id"]: run["status"] for run in ok("runs", "list", "--json").json}
     assert statuses == {"good": "completed", "bad": "failed", "waiting": "suspended", "stopped": "paused"}
     assert ok("runs", "show", "bad", "--json").json["data"] == {"shelf": "A7"}
@@ -78,7 +82,7 @@ def test_each_command_does_on_a_server_what_it_does_on_a_file(flux, tmp_path, ad
     ok("runs", "test", "good", "pick")
     assert ok("replay", "good", "--json").json["ok"] is True
     ok("runs", "recover")
-    ok("run", "shop.py:letter", "--input", "{}", "--run-id", "unwanted")
+    ok("run", "freight.py:letter", "--input", "{}", "--run-id", "unwanted")
     ok("runs", "cancel", "unwanted")
     assert ok("runs", "show", "unwanted", "--json").json["status"] == "cancelled"
     ok("export", "bad", "--out", "bad.flux")
@@ -100,7 +104,7 @@ def test_each_command_does_on_a_server_what_it_does_on_a_file(flux, tmp_path, ad
 
 def test_the_shell_completes_from_a_server_and_never_waits_for_one(flux, monkeypatch):
     """Runs, workflows and steps; of a server that does not answer, nothing, in a fifth of a second."""
-    flux("run", "shop.py:parcel", "--input", "{}", "--run-id", "good")
+    flux("run", "freight.py:parcel", "--input", "{}", "--run-id", "good")
     within_a_second(lambda: complete_run(context(), "g") == [("good", "completed parcel")])
     within_a_second(lambda: complete_workflow(context(), "pa") == ["parcel"])
     within_a_second(lambda: complete_step(context(run="goo"), "p") == ["pick", "pack"])
@@ -133,7 +137,7 @@ async def test_a_server_for_assistants_reads_and_runs_on_a_server(tmp_path: Path
 def test_a_server_that_is_not_there_is_told_by_every_command(flux, monkeypatch):
     """With the address, without its password, and with what to do."""
     monkeypatch.setenv("FLUX_DB", "postgresql://clerk@127.0.0.1:1/nowhere")
-    for command in (("runs", "list"), ("run", "shop.py:parcel"), ("runs", "show", "x"), ("doctor",)):
+    for command in (("runs", "list"), ("run", "freight.py:parcel"), ("runs", "show", "x"), ("doctor",)):
         done = flux(*command)
         assert done.code in (1, 2)
         assert "127.0.0.1" in done.out + done.err
