@@ -1,6 +1,7 @@
 """Every command on a store that is a schema of a Postgres server."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from flux_tui.cli.completion import complete_run, complete_step, complete_workfl
 from flux_tui.mcp.workshop import Workshop
 from flux_tui.settings import load_settings
 
+ROLE = f"clerk_{os.getpid()}"
 WORD = "clerk-pw-4711"
 SHOP = """
 from flux_engine import create_workflow, wait
@@ -37,10 +39,10 @@ letter = create_workflow("letter").step("approval", lambda ctx: wait("approval")
 def address(postgres_dsn) -> StoreAddress:
     """The store, in a schema of its own, by a user with a password."""
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN SUPERUSER PASSWORD '{WORD}'")
+        connection.execute(f"DROP ROLE IF EXISTS clerk; CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{WORD}'")
     server = StoreAddress.of(postgres_dsn)
     host = server.dsn.rpartition("@")[2]
-    return StoreAddress.of(f"postgresql://clerk:{WORD}@{host}?schema=shop")
+    return StoreAddress.of(f"postgresql://{ROLE}:{WORD}@{host}?schema=shop")
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_each_command_does_on_a_server_what_it_does_on_a_file(flux, tmp_path, ad
         assert done.code == code, f"{arguments}: {done}"
         return done
 
-    assert "no runs in postgresql://clerk@" in ok("runs", "list").err
+    assert f"no runs in postgresql://{ROLE}@" in ok("runs", "list").err
     made = ok("run", "freight.py:parcel", "--input", "{}", "--run-id", "good", "--json")
     assert made.json["status"] == "completed"
     ok("run", "freight.py:parcel", "--input", '{"fails": true}', "--run-id", "bad", code=1)
