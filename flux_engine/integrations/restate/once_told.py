@@ -6,7 +6,7 @@ can have done, so nobody has; or it stands where the one before may have ended. 
 asked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from flux_engine.hooks import HookEvent
 from flux_engine.integrations.restate.actions import Actions
@@ -57,11 +57,12 @@ class HeldAnnouncer(Announcer):
         events = [each for each in held if isinstance(each, TraceEvent)]
         for sink, announcer in self._announcers.sinks:
             told = _told(sink, events)
-            await announcer.tell([event for event in events if Told.of(event) not in told])
+            if new := [event for event in events if Told.of(event) not in told]:
+                await announcer.tell(new)
         await self._announcers.hooks.tell([each for each in held if isinstance(each, HookEvent)])
 
 
-def _told(sink: FluxTraceSink, events: Iterable[TraceEvent]) -> set[Told]:
+def _told(sink: FluxTraceSink, events: Sequence[TraceEvent]) -> set[Told]:
     """Return what a sink has already; one that cannot be asked has nothing."""
     return told_by(sink, events) if isinstance(sink, JsonFileTraceSink) else set()
 

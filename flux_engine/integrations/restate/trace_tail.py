@@ -1,6 +1,6 @@
 """What the end of a trace file says of a run: asked where the last execution of its handler may have died."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -30,21 +30,21 @@ class Told(Struct, frozen=True):
         return cls(event.type, event.timestamp, event.workflow_id, event.step_name, event.attempt)
 
 
-def told_by(sink: JsonFileTraceSink, events: Iterable[TraceEvent]) -> set[Told]:
-    """Return those of the events that the sink's file has, or the one before it."""
-    wanted = {Told.of(event) for event in events}
-    if not wanted:
+def told_by(sink: JsonFileTraceSink, events: Sequence[TraceEvent]) -> set[Told]:
+    """Return those of the events, which are of one run, that the sink's file has, or the one before it."""
+    if not events:
         return set()
+    wanted = {Told.of(event) for event in events}
+    run = msgspec.json.encode(events[0].workflow_id)
     oldest = min(each.timestamp for each in wanted) - _MARGIN
     found: set[Told] = set()
     for path in (sink.path, Path(f"{sink.path}.1")):
-        for line in _lines_backwards(path):
-            event = _event(line)
-            if event is None:
-                continue
-            if event.timestamp < oldest:
+        for lines in _blocks_backwards(path):
+            of_run = (_event(line) for line in lines if run in line)
+            found |= {Told.of(event) for event in of_run if event is not None}
+            first = _event(lines[0])
+            if first is not None and first.timestamp < oldest:
                 return found & wanted
-            found.add(Told.of(event))
     return found & wanted
 
 
@@ -55,8 +55,8 @@ def _event(line: bytes) -> TraceEvent | None:
         return None
 
 
-def _lines_backwards(path: Path) -> Iterator[bytes]:
-    """Give the lines of a file, the last first."""
+def _blocks_backwards(path: Path) -> Iterator[list[bytes]]:
+    """Give the lines of a file in blocks, the last first; each block has one line at least."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)
@@ -64,10 +64,11 @@ def _lines_backwards(path: Path) -> Iterator[bytes]:
             while end > 0:
                 start = max(0, end - _BLOCK)
                 file.seek(start)
-                first, *lines = (file.read(end - start) + rest).split(b"\n")
-                yield from (line for line in reversed(lines) if line)
-                rest, end = first, start
+                rest, *lines = (file.read(end - start) + rest).split(b"\n")
+                end = start
+                if whole := [line for line in lines if line]:
+                    yield whole
             if rest:
-                yield rest
+                yield [rest]
     except OSError:  # not there, or not to be read: then nothing is known of it
         return
