@@ -39,7 +39,8 @@ letter = create_workflow("letter").step("approval", lambda ctx: wait("approval")
 def address(postgres_dsn) -> StoreAddress:
     """The store, in a schema of its own, by a user with a password."""
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"DROP ROLE IF EXISTS clerk; CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{WORD}'")
+        connection.execute(f"DROP ROLE IF EXISTS {ROLE}")
+        connection.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{WORD}'")
     server = StoreAddress.of(postgres_dsn)
     host = server.dsn.rpartition("@")[2]
     return StoreAddress.of(f"postgresql://{ROLE}:{WORD}@{host}?schema=shop")
