@@ -4,7 +4,6 @@ A server refuses to run as root, so it runs as an unprivileged user then. Commit
 is on), as where it counts.
 """
 
-import atexit
 import itertools
 import os
 import pwd
@@ -46,16 +45,21 @@ def find_postgres() -> Path | None:
 
 
 class _New:
-    """The folder of a server that was never started, kept for the next one: making it takes longest."""
+    """The folder of a server that was never started, kept while one runs: making it takes longest."""
 
     data: Path | None = None
+    servers = 0
 
     def keep(self, data: Path) -> None:
         folder = Path(tempfile.mkdtemp(prefix="flux-postgres-new-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o755)
         subprocess.run(["cp", "-a", data, folder / "data"], check=True)
         self.data = folder / "data"
+
+    def forget(self) -> None:
+        if self.data is not None and self.servers == 0:
+            shutil.rmtree(self.data.parent, ignore_errors=True)
+            self.data = None
 
 
 _new = _New()
@@ -207,6 +211,7 @@ def start_postgres(network: str | None = None) -> Iterator[PostgresServer]:
     if programs is None:
         pytest.skip(HOW_TO_GET_IT)
     folder = Path(tempfile.mkdtemp(prefix="flux-postgres-"))
+    _new.servers += 1
     try:
         server = PostgresServer(programs, folder, _free_port(), network)
         server.create()
@@ -217,6 +222,8 @@ def start_postgres(network: str | None = None) -> Iterator[PostgresServer]:
             server.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _new.servers -= 1
+        _new.forget()
 
 
 @contextmanager
