@@ -71,9 +71,7 @@ def dev(
     """
     if restate is not None:
         if paths or port is not None:
-            raise UsageError(
-                "--restate shows what is served there, in a terminal: leave out PATHS, --port"
-            )
+            raise UsageError("--restate shows what is served there, in a terminal: leave out PATHS, --port")
         from flux_tui.restate.opening import open_on_restate  # noqa: PLC0415 - for whoever asks for it
 
         flags = {"trace": trace, "theme": theme, "ascii": ascii_only}

@@ -41,9 +41,7 @@ def _contents(server: Server, address: StoreAddress) -> Iterator[Check]:
     allowed = "SELECT has_table_privilege(format('%%I.runs', %s::text), 'INSERT, UPDATE, DELETE')"
     if not server.value(allowed, schema):
         text = f"schema {schema} cannot be written by {server.value('SELECT current_user')}"
-        yield warning(
-            AREA, text, "runs cannot be started here: grant INSERT, UPDATE, DELETE on its tables"
-        )
+        yield warning(AREA, text, "runs cannot be started here: grant INSERT, UPDATE, DELETE on its tables")
 
 
 def _absent(server: Server, schema: str) -> Check:
