@@ -15,6 +15,7 @@ ACTIONS: Final = (
         group="Panes",
         needs=needs.nothing,
         transient=True,
+        first=True,
     ),
     Action(
         id="go-runs",
@@ -25,6 +26,7 @@ ACTIONS: Final = (
         group="Panes",
         needs=needs.nothing,
         transient=True,
+        first=True,
     ),
     Action(
         id="go-details",
@@ -35,6 +37,7 @@ ACTIONS: Final = (
         group="Panes",
         needs=needs.nothing,
         transient=True,
+        first=True,
     ),
     Action(
         id="go-graph",
@@ -45,6 +48,7 @@ ACTIONS: Final = (
         group="Panes",
         needs=needs.nothing,
         transient=True,
+        first=True,
     ),
     Action(
         id="zoom",

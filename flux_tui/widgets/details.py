@@ -108,5 +108,5 @@ def focus_into(widget: Widget) -> None:
     candidates: Sequence[Widget] = [widget, *widget.query(Widget)]
     for candidate in candidates:
         if candidate.focusable and candidate.display:
-            candidate.focus()
+            candidate.screen.set_focus(candidate)  # at once: the next key is for it
             return

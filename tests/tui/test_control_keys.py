@@ -4,6 +4,7 @@ from typing import Any
 
 from fake_desk import NOW, FakeDesk, completed, described, module, started, step_events
 from test_app import Opened, said, screen_of, until
+from textual import events
 from textual.widgets import OptionList, Static, TextArea
 
 from flux_engine.trace.events import EventType, TraceEvent
@@ -121,6 +122,21 @@ async def test_a_key_acts_on_the_run_that_the_cursor_went_to() -> None:
         screen.action_do("pause")
         await until(lambda: desk.asked, "the request")
         assert desk.asked == [("pause", "zzz")]
+
+
+async def test_a_key_typed_right_behind_that_of_a_pane_is_for_that_pane() -> None:
+    """Also when both come in one go."""
+    async with Opened() as (desk, pilot):
+        for number, run in enumerate(("aaa", "bbb", "ccc")):
+            desk.trace(started(run, described("parcel", "pick", "pack"), ago=float(number)))
+        screen = screen_of(pilot)
+        await pilot.press("2", "home", "1")
+        await pilot.pause()
+        before = screen.workflows.cursor_key
+        for key in ("2", "j", "3", "2", "j"):
+            pilot.app.post_message(events.Key(key, key))
+        await until(lambda: screen.runs.cursor == 2, "both moves in the list of runs")
+        assert screen.workflows.cursor_key == before
 
 
 async def test_a_running_run_is_paused_and_a_paused_one_resumed() -> None:
