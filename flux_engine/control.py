@@ -127,6 +127,8 @@ class RunControl(EngineParts):
         try:
             async with self._custody.of(run_id):
                 record, progress = await self._custody.load(definition, run_id)
+                if record.status is not RunStatus.RUNNING:  # it came to rest since it was listed
+                    return False
                 meta = {"resume": True, "fromStep": progress.current_step(), "recovered": True}
                 run = await self._custody.take(definition, record, progress, meta=meta)
         except FluxError as error:

@@ -89,6 +89,16 @@ class Books:
             raise
         if announcements:
             await self._services.announcer.tell(announcements)
+        await self._assure(write)
+
+    async def _assure(self, write: RunWrite) -> None:
+        """Write again when the lease of a write has passed on its way: another may have the run by now.
+
+        So nothing is begun by an owner that was away for longer than its lease, whose write was made in time.
+        """
+        while write.lease_until is not None and write.lease_until < self._services.clock.now():
+            write = self._write_of(())
+            self.asked = await self._services.storage.save(write) or self.asked
 
     def _write_of(
         self, entries: Sequence[JournalEntry], *, graph: str | None = None, release: bool = False

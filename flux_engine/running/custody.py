@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.errors import (
     FluxError,
+    InvalidTransitionError,
     OwnershipLostError,
     RunBusyError,
     RunExistsError,
@@ -159,21 +160,25 @@ class Custody:
         wrote before must not be run again.
         """
         current, now = await self.look(definition, taken.id)
-        if now.standing() == progress.standing():
+        if (current.status, now.standing()) == (taken.status, progress.standing()):
             return
+        await self._put_back(current)
+        raise RunBusyError(f"Run {taken.id} was still moved by its former owner at this moment. Try again.")
+
+    async def _put_back(self, claimed: RunRecord) -> None:
+        """Let go of a run that was claimed, and leave it as it stands."""
         await self._services.storage.save(
             RunWrite(
-                run_id=taken.id,
-                fence=taken.fence,
-                status=current.status,
-                updated_at=current.updated_at,
-                completed_at=current.completed_at,
-                current_step=current.current_step,
-                error=current.error,
-                error_summary=current.error_summary,
+                run_id=claimed.id,
+                fence=claimed.fence,
+                status=claimed.status,
+                updated_at=claimed.updated_at,
+                completed_at=claimed.completed_at,
+                current_step=claimed.current_step,
+                error=claimed.error,
+                error_summary=claimed.error_summary,
             )
         )
-        raise RunBusyError(f"Run {taken.id} was still moved by its former owner at this moment. Try again.")
 
     def adopt(
         self,
@@ -201,7 +206,7 @@ class Custody:
             run, task = in_hand
             await asyncio.wait([task])
             return run.result()
-        _, progress = await self.look(definition, record.id)
+        record, progress = await self.look(definition, record.id)
         if record.status is RunStatus.RUNNING and self._is_free(record):
             async with self.of(record.id):
                 meta = {"resume": True, "fromStep": progress.current_step()}
@@ -221,9 +226,14 @@ class Custody:
             except RunBusyError:
                 await self._services.storage.request(run_id, request)
                 return
-            progress = progress_of(record, await read_journal(self._services.storage, run_id))
-            fence = await self._claim(record)
-            taken = replace(record, owner=self.owner_text, fence=fence)
+            await self._claim(record)
+            taken = replace(await self.find(run_id), owner=self.owner_text)  # its former owner writes no more
+            try:
+                transition(taken.status, status)
+            except InvalidTransitionError:
+                await self._put_back(taken)
+                raise
+            progress = progress_of(taken, await read_journal(self._services.storage, run_id))
             ledger = Ledger(self._services, taken, progress, graph=record.graph, is_new=False)
             kind = "Cancelled" if request == "cancel" else INTERRUPTED
             ledger.cancel_attempts(kind, f"the run was {status}", waiting=request == "cancel")

@@ -10,7 +10,9 @@ import textwrap
 import pytest
 
 from flux_engine import (
+    FatalError,
     FluxEngine,
+    InvalidTransitionError,
     OwnershipLostError,
     RunBusyError,
     SignalMismatchError,
@@ -90,6 +92,118 @@ async def test_what_the_old_owner_wrote_at_the_last_moment_is_not_run_again(make
     stuck.cancel()
     with pytest.raises((asyncio.CancelledError, OwnershipLostError)):
         await stuck
+
+
+async def test_a_run_that_fails_while_recover_looks_at_it_is_not_run_again(make_engine, storage):
+    """It was listed as running, of the very engine that recovers; by then it has ended."""
+    started, go_on, calls = asyncio.Event(), asyncio.Event(), []
+
+    async def fails(ctx):
+        calls.append("fails")
+        started.set()
+        await go_on.wait()
+        raise FatalError("no")
+
+    flow = create_workflow("w").step("first", lambda ctx: calls.append("first")).step("fails", fails)
+    engine = make_engine()
+    running = asyncio.ensure_future(engine.execute(flow, run_id="r"))
+    await started.wait()
+    find = storage.find
+
+    async def late_find(run_id):
+        found = await find(run_id)
+        storage.find = find
+        go_on.set()
+        await running
+        return found
+
+    storage.find = late_find
+    assert await engine.recover([flow]) == []
+    assert (await engine.get("r")).status == "failed"
+    assert calls == ["first", "fails"]
+
+
+async def test_an_end_that_the_old_owner_stored_at_the_last_moment_stands(make_engine, storage):
+    """The last write of a run need not touch its journal; who claims it looks at its status too."""
+    clock = ManualClock()
+    claiming, ending, calls = asyncio.Event(), asyncio.Event(), []
+
+    def fails(ctx):
+        raise FatalError("no")
+
+    flow = create_workflow("w").step("first", lambda ctx: calls.append("first"), compensate=lambda ctx: None)
+    flow = flow.step("fails", fails)
+    first, second = make_engine(clock=clock, lease=60), make_engine(clock=clock)
+    save, claim = storage.save, storage.claim
+
+    async def late_save(write):
+        if write.status == "failed":
+            ending.set()
+            await claiming.wait()
+        return await save(write)
+
+    async def late_claim(run_id, **columns):
+        claiming.set()
+        await running
+        return await claim(run_id, **columns)
+
+    storage.save, storage.claim = late_save, late_claim
+    running = asyncio.ensure_future(first.execute(flow, run_id="r"))
+    await ending.wait()
+    clock.advance(61)
+    assert await second.recover([flow]) == []
+    assert (await second.get("r")).status == "failed"
+    assert calls == ["first"]
+
+
+async def test_a_run_that_ends_when_it_is_cancelled_elsewhere_stays_as_it_ended(make_engine, storage):
+    """Its owner, whose lease had run out, was faster."""
+    clock = ManualClock()
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(ctx):
+        started.set()
+        await go_on.wait()
+
+    flow = create_workflow("w").step("slow", slow)
+    first, second = make_engine(clock=clock, lease=60), make_engine(clock=clock)
+    running = asyncio.ensure_future(first.execute(flow, run_id="r"))
+    await started.wait()
+    clock.advance(61)
+    claim = storage.claim
+
+    async def late_claim(run_id, **columns):
+        go_on.set()
+        await running
+        return await claim(run_id, **columns)
+
+    storage.claim = late_claim
+    with pytest.raises(InvalidTransitionError):
+        await second.cancel("r")
+    found = await storage.find("r")
+    assert (found.status, found.owner) == ("completed", None)
+
+
+async def test_an_owner_that_hears_too_late_of_its_write_begins_nothing(make_engine, storage):
+    """The write was made in time, its answer came when another had the run, and had finished it."""
+    clock = ManualClock()
+    first, second = make_engine(clock=clock, lease=60), make_engine(clock=clock)
+    calls, save = [], storage.save
+    flow = create_workflow("w").step("a", lambda ctx: calls.append("a"))
+    flow = flow.commit("b", lambda ctx: calls.append("b"))
+
+    async def slow_save(write):
+        asked = await save(write)
+        if write.current_step == "b":
+            storage.save = save
+            clock.advance(61)
+            assert (await second.resume(flow, "r")).ok
+        return asked
+
+    storage.save = slow_save
+    with pytest.raises(OwnershipLostError):
+        await first.execute(flow, run_id="r")
+    assert calls == ["a", "b"]
 
 
 async def test_an_owner_that_lives_renews_its_lease(make_engine):
