@@ -49,12 +49,12 @@ def free_port() -> int:
 class RestateServer:
     """A server that can be killed and started again, with the same ports and data.
 
-    ``admin_url`` and ``ingress_url`` are where it is reached.
+    ``admin_url`` and ``ingress_url`` are where it is reached, ``folder`` is where its data is.
     """
 
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
-        self._folder = folder
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = {"ADMIN": free_port(), "INGRESS": free_port(), "NODE": free_port()}
         self.admin_url = f"http://127.0.0.1:{self._ports['ADMIN']}"
@@ -68,13 +68,13 @@ class RestateServer:
             "RESTATE_INGRESS__BIND_ADDRESS": address(self._ports["INGRESS"]),
             "RESTATE_BIND_ADDRESS": address(self._ports["NODE"]),
             "RESTATE_ADVERTISED_ADDRESS": f"http://{address(self._ports['NODE'])}",
-            "RESTATE_BASE_DIR": str(self._folder),
+            "RESTATE_BASE_DIR": str(self.folder),
             "RESTATE_LOG_FILTER": "warn",
             "RESTATE_DEFAULT_NUM_PARTITIONS": "4",
             "RESTATE_ROCKSDB_TOTAL_MEMORY_SIZE": "256 MB",
             "RESTATE_DISABLE_TELEMETRY": "true",
         }
-        with (self._folder / "server.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, "--node-name", "flux"], env=os.environ | settings, stdout=log, stderr=log
             )
@@ -82,7 +82,7 @@ class RestateServer:
         while not self._is_up():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(
-                    f"Restate did not start: {(self._folder / 'server.log').read_text()[-2000:]}"
+                    f"Restate did not start: {(self.folder / 'server.log').read_text()[-2000:]}"
                 )
             time.sleep(0.05)
 
