@@ -10,9 +10,9 @@ from flux_engine.definition import DataT, InputT, WorkflowDefinition
 from flux_engine.engine_parts import EngineParts
 from flux_engine.errors import FluxError
 from flux_engine.execution import RunStatus, WorkflowState
-from flux_engine.journal import waiting_of, workflow_state
+from flux_engine.journal import stored_steps, waiting_of, workflow_state
 from flux_engine.large_values import read_journal
-from flux_engine.plan import check_verdict, check_waits
+from flux_engine.plan import check_goes_on, check_verdict, check_waits, check_wakes
 from flux_engine.result import FluxResult
 from flux_engine.running.custody import ask
 from flux_engine.running.deadlines import Deadline
@@ -23,7 +23,13 @@ class RunControl(EngineParts):
     """The part of ``FluxEngine`` that reaches into runs."""
 
     async def signal(
-        self, workflow: Workflow[InputT, DataT], run_id: str, name: str, payload: Any = None
+        self,
+        workflow: Workflow[InputT, DataT],
+        run_id: str,
+        name: str,
+        payload: Any = None,
+        *,
+        allow_changed: bool = False,
     ) -> FluxResult[DataT]:
         """Send a signal to the step that waits for it, and go on with the run.
 
@@ -36,6 +42,8 @@ class RunControl(EngineParts):
             InvalidTransitionError: the run does not wait; a signal that was sent already is one such case.
             RunBusyError: the run moves and does not wait for this signal yet; send it again later.
             SerializationError: the payload cannot be stored.
+            DefinitionChangedError: the step that waits is gone, or those before it have changed;
+                ``allow_changed`` goes on all the same.
             RunNotFoundError, WorkflowMismatchError.
         """
         definition = as_definition(workflow)
@@ -53,7 +61,9 @@ class RunControl(EngineParts):
             record, progress = await self._custody.load(definition, run_id)
             check_waits(run_id, record.status, progress.waiting_signals(), name)
             check_verdict(progress, name, payload)
-            meta = {"resume": True, "fromStep": progress.waiting_signals()[name], "signal": name}
+            step = progress.waiting_signals()[name]
+            check_wakes(definition, stored_steps(record), step, allow_changed=allow_changed)
+            meta = {"resume": True, "fromStep": step, "signal": name}
             taken = await self._custody.take(definition, record, progress, meta=meta)
             taken.deliver(name, text)
             return await self._custody.drive(taken)
@@ -99,7 +109,8 @@ class RunControl(EngineParts):
     async def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[str]:
         """Take over the runs of these workflows whose owner is gone, and go on with them in the background.
 
-        Returns their ids. Suspended runs are watched again for the time-outs of their waits. ``close`` hands
+        Returns their ids. A run whose steps before the place where it stands have changed is left alone, and
+        logged. Suspended runs are watched again for the time-outs of their waits. ``close`` hands
         back what is not done.
         """
         await self.init()
@@ -129,6 +140,7 @@ class RunControl(EngineParts):
                 record, progress = await self._custody.load(definition, run_id)
                 if record.status is not RunStatus.RUNNING:  # it came to rest since it was listed
                     return False
+                check_goes_on(definition, stored_steps(record), progress)
                 meta = {"resume": True, "fromStep": progress.current_step(), "recovered": True}
                 run = await self._custody.take(definition, record, progress, meta=meta)
         except FluxError as error:
@@ -149,6 +161,7 @@ class RunControl(EngineParts):
                 waiting = waiting_of(progress.steps[deadline.step].last)
                 if waiting is None or waiting.until is None or waiting.until > self._clock.now():
                     return
+                check_wakes(deadline.definition, stored_steps(record), deadline.step)
                 meta = {"resume": True, "fromStep": deadline.step, "expired": True}
                 run = await self._custody.take(deadline.definition, record, progress, meta=meta)
                 run.expire(deadline.step)

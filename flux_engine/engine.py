@@ -20,10 +20,10 @@ from flux_engine.errors import (
 from flux_engine.execution import RetryPlan, RunStatus
 from flux_engine.journal import RetryDetail, stored_steps
 from flux_engine.plan import (
+    check_goes_on,
     check_unchanged,
     copy_before,
     edit_entry,
-    first_open_step,
     next_step,
     plan_retry,
 )
@@ -150,13 +150,8 @@ class FluxEngine(RunControl, RunQueries, RunReplay):
                     f"Run {run_id} is {record.status}, so there is nothing to go on with. "
                     "Use retry_step, or resume with from_step, to run it again from a step."
                 )
-            stored = [step.name for step in stored_steps(record)]
-            start = first_open_step(stored, progress)
-            check_unchanged(definition, stored, start, allow_changed=allow_changed)
-            meta: dict[str, Any] = {
-                "resume": True,
-                "fromStep": stored[start] if start < len(stored) else None,
-            }
+            start = check_goes_on(definition, stored_steps(record), progress, allow_changed=allow_changed)
+            meta: dict[str, Any] = {"resume": True, "fromStep": start}
             entry = None
             if edit is not None:
                 meta["fromStep"] = step = next_step(definition, run_id, progress)

@@ -66,6 +66,36 @@ def check_unchanged(
     )
 
 
+def check_goes_on(
+    definition: WorkflowDefinition[Any, Any],
+    stored: Sequence[StoredStep],
+    progress: Progress,
+    *,
+    allow_changed: bool = False,
+) -> str | None:
+    """Return the first stored step that is not done, if any, for a run that goes on from there.
+
+    Raises ``DefinitionChangedError`` unless the steps before it are those the run was made with.
+    """
+    names = [step.name for step in stored]
+    start = first_open_step(names, progress)
+    check_unchanged(definition, names, start, allow_changed=allow_changed)
+    return names[start] if start < len(names) else None
+
+
+def check_wakes(
+    definition: WorkflowDefinition[Any, Any],
+    stored: Sequence[StoredStep],
+    step: str,
+    *,
+    allow_changed: bool = False,
+) -> None:
+    """Raise ``DefinitionChangedError`` unless the step that waits and those before it are still the same."""
+    names = [each.name for each in stored]
+    place = names.index(step) if step in names else definition.step(step).index
+    check_unchanged(definition, names, place + 1, allow_changed=allow_changed)
+
+
 def merged_steps(definition: WorkflowDefinition[Any, Any], stored: Sequence[StoredStep]) -> list[StoredStep]:
     """Return the definition's steps, and behind them those that the run had and it no longer has."""
     now = [StoredStep(name=step.name, commit=step.commit, after=step.after) for step in definition.steps]

@@ -21,7 +21,7 @@ from flux_engine.execution import RunStatus
 from flux_engine.journal import INTERRUPTED, Progress, decode_error, progress_of, stored_steps, waiting_of
 from flux_engine.large_values import read_journal
 from flux_engine.ledger import Ledger
-from flux_engine.plan import merged_steps
+from flux_engine.plan import check_goes_on, merged_steps
 from flux_engine.result import FluxResult
 from flux_engine.running.deadlines import Deadline
 from flux_engine.running.live_run import LiveRun, Request
@@ -209,6 +209,7 @@ class Custody:
         record, progress = await self.look(definition, record.id)
         if record.status is RunStatus.RUNNING and self._is_free(record):
             async with self.of(record.id):
+                check_goes_on(definition, stored_steps(record), progress)
                 meta = {"resume": True, "fromStep": progress.current_step()}
                 taken = await self.take(definition, record, progress, meta=meta)
                 return await self.drive(taken)

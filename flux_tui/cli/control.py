@@ -17,7 +17,18 @@ from flux_tui.cli.errors import UsageError
 from flux_tui.cli.execution import finding_again, foreground
 from flux_tui.cli.json_input import read_json, read_json_object
 from flux_tui.cli.lookup import run_of
-from flux_tui.cli.options import Db, Json, Retries, RunId, Target, Trace, Workflows, Yes, settings_with
+from flux_tui.cli.options import (
+    AllowChanged,
+    Db,
+    Json,
+    Retries,
+    RunId,
+    Target,
+    Trace,
+    Workflows,
+    Yes,
+    settings_with,
+)
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.cli.terminal import look_of
 from flux_tui.cli.texts import status_of
@@ -42,6 +53,7 @@ def signal(
     payload: Annotated[
         str | None, typer.Option("--payload", "-p", metavar="JSON|@FILE|-", help="Default: null.")
     ] = None,
+    allow_changed: AllowChanged = False,
     target: Target = None,
     workflows: Workflows = None,
     db: Db = None,
@@ -62,7 +74,7 @@ def signal(
         value = edited_value(given)
 
         async def signalled(engine: FluxEngine) -> FluxResult[Any]:
-            return await engine.signal(workflow, state.id, name, value)
+            return await engine.signal(workflow, state.id, name, value, allow_changed=allow_changed)
 
         where = finding_again(target, workflows, db, trace)
         code = session.carry_out(signalled, as_json=as_json, where=where)
