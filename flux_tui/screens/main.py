@@ -239,6 +239,7 @@ class MainScreen(Screen[None]):
         if row is not None and row.workflow is None:
             self.workflows.fold(row.module.path)
         elif row is not None:
+            self._go_to_row(message.key)
             self.action_do("go-graph")
 
     @on(RunList.Highlighted, "#runs")

@@ -70,7 +70,7 @@ class LineList(DrawnRows, can_focus=True):
     ]
 
     class Highlighted(Message):
-        """The cursor came to another row. ``key`` is ``None`` when no row is left."""
+        """The cursor came to a row, or could not be moved off it. ``key`` is ``None`` when no row is left."""
 
         def __init__(self, line_list: LineList, key: Hashable | None, index: int) -> None:
             super().__init__()
@@ -257,8 +257,9 @@ class LineList(DrawnRows, can_focus=True):
         self._leave_follow_above(index)
         before = self._cursor_key
         self._move(index)
-        if self._cursor_key != before:
-            self.untold = self._cursor_key
+        self.untold = self._cursor_key
+        if self._cursor_key == before:  # where it was already: the user has come back to what it stands for
+            self.post_message(self.Highlighted(self, self._cursor_key, index))
         self.scroll_to_row(index)
         if self.follow and index == self._count - 1:
             self.resume_follow()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from fake_desk import NOW, FakeDesk, completed, described, module, started, step_events
 from test_app import Opened, said, screen_of, until
 from textual import events
@@ -137,6 +138,20 @@ async def test_a_key_typed_right_behind_that_of_a_pane_is_for_that_pane() -> Non
             pilot.app.post_message(events.Key(key, key))
         await until(lambda: screen.runs.cursor == 2, "both moves in the list of runs")
         assert screen.workflows.cursor_key == before
+
+
+@pytest.mark.parametrize("key", ["j", "k", "enter"])
+async def test_who_comes_back_to_the_only_workflow_goes_to_it(key: str) -> None:
+    """From a run of one that is not here: by a move that leads nowhere else, and by enter."""
+    async with Opened() as (desk, pilot):
+        desk.load(module("parcel.py", described("parcel", "pick", "pack")))
+        desk.trace(started("far", described("elsewhere", "load"), ago=1.0))
+        screen = screen_of(pilot)
+        screen.workflows.move_to(1)
+        await pilot.press("2", "g")
+        await until(lambda: screen.selection.run == "far", "the run of another host")
+        await pilot.press("1", key)
+        await until(lambda: screen.selection.workflow == "parcel", "the workflow")
 
 
 async def test_a_running_run_is_paused_and_a_paused_one_resumed() -> None:
