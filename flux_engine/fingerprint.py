@@ -8,6 +8,7 @@ import functools
 import hashlib
 import inspect
 import linecache
+import threading
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
@@ -102,11 +103,16 @@ def _first_line(node: ast.AST) -> int:
     return min(int(found.lineno) for found in [node, *decorators])
 
 
+_PARSING = threading.Lock()
+"""Python 3.11 counts how deep it is in a tree for all threads together, and fails when two build one."""
+
+
 @functools.lru_cache(maxsize=256)
 def _functions_of(file: str) -> tuple[ast.AST, ...]:
     text = "".join(linecache.getlines(file))
     try:
-        tree = ast.parse(text)
+        with _PARSING:
+            tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return ()
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
