@@ -10,9 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from flux_engine import SQLiteStorage
+from flux_engine import FluxEngine, PostgresStorage, SQLiteStorage
 from flux_tui.cli.commands_page import command_of, every_command, options_of
 from flux_tui.settings import load_settings
 
@@ -65,17 +66,31 @@ def blocks(kind: str) -> list[str]:
     return [block for page in PAGES for block in fence.findall(page.read_text())]
 
 
+def statements(*, schema: str = "") -> list[str]:
+    """Return the SQL of the pages for a store in a file, or for one in this schema of a server."""
+    found = [part for block in blocks("sql") for part in block.split(";") if part.strip()]
+    return [each for each in found if bool(schema) == (f" {schema or 'flux'}." in each)]
+
+
 async def test_the_sql_of_the_pages_fits_the_tables(tmp_path):
     """Every statement runs on a store."""
     storage = SQLiteStorage(tmp_path / "flux.db")
     await storage.open()
     await storage.close()
     connection = sqlite3.connect(tmp_path / "flux.db")
-    statements = [part for block in blocks("sql") for part in block.split(";") if part.strip()]
-    assert statements
-    for statement in statements:
+    assert statements()
+    for statement in statements():
         connection.execute(statement)
     connection.close()
+
+
+async def test_the_sql_of_the_pages_fits_the_tables_of_a_server(postgres_dsn):
+    """Every statement with the schema's name runs on a store there."""
+    async with FluxEngine(storage=PostgresStorage(postgres_dsn)):
+        assert statements(schema="flux")
+        with psycopg.connect(postgres_dsn) as connection:
+            for statement in statements(schema="flux"):
+                connection.execute(statement)
 
 
 @pytest.mark.parametrize("block", blocks("toml"))
