@@ -74,6 +74,11 @@ class AttemptTransaction:
         """Whether it is stored."""
         return self._within is not None and self._within.committed
 
+    @property
+    def unclear(self) -> bool:
+        """Whether nobody knows if it is stored."""
+        return self._within is not None and self._within.unclear
+
     async def commit(self, write: RunWrite) -> str | None:
         """Store the write together with what the handler wrote; see ``RunTransaction.commit``."""
         return await self._open().commit(write)

@@ -88,6 +88,7 @@ class AttemptEntries(Books):
         try:
             self.asked = await transaction.commit(self._write_of([entry])) or self.asked
         finally:
+            self.is_unclear = transaction.unclear
             if transaction.committed:  # a cancellation may have come all the same
                 self.progress.add(entry)
                 self._announce_completion(step, entry, retry)

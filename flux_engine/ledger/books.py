@@ -39,6 +39,7 @@ class Books:
     """Enters, stores and announces. ``graph`` is that of the run's definition now.
 
     ``asked`` is what somebody in another process has asked of the run: ``"pause"`` or ``"cancel"``.
+    ``is_unclear`` says that the store may have more than was heard of: the end of a commit with its writes.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Books:
         self._graph_to_store = None if record.graph == graph else graph
         self._is_new = is_new
         self.asked: str | None = None
+        self.is_unclear = False
         self._current: str | None = None
         self._unsure = False
         self._creation = asyncio.Lock()

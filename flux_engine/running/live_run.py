@@ -214,7 +214,7 @@ class LiveRun(Generic[InputT, DataT]):
             self._concluding = True
             await self._conclude()
         except asyncio.CancelledError:
-            if self._asked == "cancel":
+            if self._asked == "cancel" and not self.ledger.is_unclear:
                 await self._cancelled()
                 return self.result()
             await self._hand_back()
@@ -353,7 +353,8 @@ class LiveRun(Generic[InputT, DataT]):
 
     async def _hand_back(self) -> None:
         """Let go of the run at once. It stays as it is, and any engine can recover it."""
-        self.ledger.interrupt()
+        if not self.ledger.is_unclear:  # else what the store has of the attempt is not to be written over
+            self.ledger.interrupt()
         await asyncio.shield(asyncio.ensure_future(self.ledger.commit(release=True)))
 
     async def _try_to_hand_back(self) -> None:

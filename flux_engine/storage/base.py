@@ -176,6 +176,11 @@ class RunTransaction(ABC):
     def committed(self) -> bool:
         """Whether ``commit`` did its work, also when its caller was cancelled meanwhile."""
 
+    @property
+    def unclear(self) -> bool:
+        """Whether ``commit`` failed, and may have done its work all the same: nobody could find out."""
+        return False
+
     @abstractmethod
     async def execute(self, sql: str, parameters: Parameters = ()) -> StatementResult:
         """Make one statement. Raises ``TransactionError`` for one that handlers may not make."""

@@ -9,7 +9,7 @@ import pytest
 from postgres_cable import Cable
 from postgres_server import fresh_database, start_postgres
 
-from flux_engine import FluxEngine, FluxSilentLogger, OwnershipLostError, create_workflow
+from flux_engine import FluxEngine, FluxSilentLogger, OwnershipLostError, StorageError, create_workflow
 from flux_engine.storage.postgres import PostgresStorage
 
 INSERT = "INSERT INTO receipts (run, attempt) VALUES (?, ?)"
@@ -194,6 +194,39 @@ async def test_a_commit_whose_answer_is_lost_is_found_to_be_made(dsn):
     assert cable.answers_lost == 1
     assert (result.status, result.history[0].attempts) == ("completed", 1)
     assert select(dsn) == [(result.id, 1)]
+
+
+async def test_a_commit_of_which_nobody_could_find_out_is_not_written_over(dsn):
+    """Patience ends before the server is back; the run is let go with what the store has, and paid once."""
+    cable = Cable(dsn)
+    storage = PostgresStorage(cable.dsn, patience=0.3)
+    committing = []
+
+    def lost(sent):
+        if b"COMMIT" in sent and committing:
+            committing.clear()
+            cable.plugged = False
+            return True
+        return False
+
+    cable.cut_before_answer = lost
+    save = storage.save
+
+    async def save_later(write):
+        cable.plug_in()
+        return await save(write)
+
+    flow = create_workflow("pay").commit("pay", handler("async", committing.append), retries=2)
+    flow.step("after", lambda ctx: None)
+    async with FluxEngine(storage=storage, logger=FluxSilentLogger()) as engine:
+        storage.save = save_later
+        with pytest.raises(StorageError):
+            await engine.execute(flow, run_id="r")
+        assert (await storage.find("r")).owner is None
+        result = await engine.resume(flow, "r")
+    cable.close()
+    assert (result.status, result.history[0].attempts) == ("completed", 1)
+    assert select(dsn) == [("r", 1)]
 
 
 async def test_a_connection_that_is_lost_before_the_commit_fails_the_attempt(dsn):

@@ -47,6 +47,7 @@ class PostgresTransaction(RunTransaction):
         self._begun = False
         self._over = False
         self._committed = False
+        self._unclear = False
         # Threads of a handler whose attempt is over may still be on their way to the connection.
         self._using = Lock()
 
@@ -54,6 +55,11 @@ class PostgresTransaction(RunTransaction):
     def committed(self) -> bool:
         """Whether ``commit`` did its work."""
         return self._committed
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the server was sent a ``COMMIT`` and could not be asked what became of it."""
+        return self._unclear
 
     async def execute(self, sql: str, parameters: Parameters = ()) -> StatementResult:
         """Make one statement."""
@@ -183,7 +189,10 @@ class PostgresTransaction(RunTransaction):
             except psycopg.Error as error:
                 if not is_lost(error, connection):
                     raise  # a deferred constraint of the handler's tables
-                if not self._found_committed(link, saving):
+                self._unclear = True
+                found = self._found_committed(link, saving)
+                self._unclear = False
+                if not found:
                     raise self._refused(error, connection) from error
             self._committed = True
             return request
