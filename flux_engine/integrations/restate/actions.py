@@ -5,6 +5,7 @@ replay. They are moved by hand, one after the other, each from one ``Pending`` t
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
@@ -17,19 +18,22 @@ from restate.serde import BytesSerde
 from flux_engine.errors import FluxError
 
 _BYTES = BytesSerde()
+_PROMPT = 1.0
+"""Seconds within which Restate takes a result; later the connection may have been lost meanwhile."""
 
 
 class Pending:
     """What a coroutine awaits from Restate: ``await`` gives what came of it.
 
-    ``ran`` says that an action was carried out here and now, not answered from the journal.
+    ``ran`` says that an action was carried out here and now, not answered from the journal; ``ended`` when.
     """
 
-    __slots__ = ("future", "ran")
+    __slots__ = ("ended", "future", "ran")
 
     def __init__(self, future: Any) -> None:
         self.future = future
         self.ran = False
+        self.ended = 0.0
 
     def __await__(self) -> Generator["Pending", Any, Any]:
         return (yield self)
@@ -42,8 +46,8 @@ class InvocationCancelledError(FluxError):
 class Actions:
     """The durable actions of one execution of a handler. ``execution`` names it.
 
-    ``is_first`` says that something was done here which no earlier execution can have done, so that
-    whatever comes now happens for the first time.
+    ``is_first`` says that something was done here which no earlier execution can have done, and that
+    Restate has just taken it: whatever comes now happens for the first time, and nowhere else.
     """
 
     def __init__(self, context: Any) -> None:
@@ -81,6 +85,7 @@ class Actions:
             try:
                 return await work()
             finally:
+                pending.ended = time.monotonic()
                 if task is not None:
                     self._handlers.discard(task)
 
@@ -113,7 +118,8 @@ class Actions:
             value = await found.future
         except restate.TerminalError as error:
             raise InvocationCancelledError("the invocation was cancelled") from error
-        self.is_first = self.is_first or found.ran
+        # After a timer, a signal or a late answer another execution may be on its way beside this one.
+        self.is_first = found.ran and time.monotonic() - found.ended < _PROMPT
         return found, value
 
     async def stop_handlers(self) -> None:

@@ -2,15 +2,15 @@
 
 What is announced is held back until the run waits for Restate. By then one of three things is known: an
 earlier execution came further, so it has told this; or this execution did something that none before it
-can have done, so nobody has; or it stands where the one before may have ended. Only there the trace is
-asked.
+can have done, so nobody has; or it stands where the one before may have ended, or lives on without its
+connection. Only there the trace is asked, by one process at a time.
 """
 
 from collections.abc import Sequence
 
 from flux_engine.hooks import HookEvent
 from flux_engine.integrations.restate.actions import Actions
-from flux_engine.integrations.restate.trace_tail import Told, told_by
+from flux_engine.integrations.restate.trace_tail import Told, alone, told_by
 from flux_engine.running.announcer import Announcement, Announcer
 from flux_engine.trace.events import TraceEvent
 from flux_engine.trace.file_sink import JsonFileTraceSink
@@ -56,9 +56,10 @@ class HeldAnnouncer(Announcer):
             return
         events = [each for each in held if isinstance(each, TraceEvent)]
         for sink, announcer in self._announcers.sinks:
-            told = _told(sink, events)
-            if new := [event for event in events if Told.of(event) not in told]:
-                await announcer.tell(new)
+            async with alone(sink):
+                told = _told(sink, events)
+                if new := [event for event in events if Told.of(event) not in told]:
+                    await announcer.tell(new)
         await self._announcers.hooks.tell([each for each in held if isinstance(each, HookEvent)])
 
 

@@ -1,6 +1,9 @@
 """What the end of a trace file says of a run: asked where the last execution of its handler may have died."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -9,9 +12,11 @@ from msgspec import Struct
 
 from flux_engine.trace.events import TraceEvent, decode_event
 from flux_engine.trace.file_sink import JsonFileTraceSink
+from flux_engine.trace.sinks import FluxTraceSink
 
 _BLOCK = 1 << 20
-_MARGIN = 60_000.0
+_TRIES = 50
+_MARGIN = 10_000.0
 """How many milliseconds the lines of a file may be out of their order."""
 
 
@@ -46,6 +51,37 @@ def told_by(sink: JsonFileTraceSink, events: Sequence[TraceEvent]) -> set[Told]:
             if first is not None and first.timestamp < oldest:
                 return found & wanted
     return found & wanted
+
+
+@asynccontextmanager
+async def alone(sink: FluxTraceSink) -> AsyncIterator[None]:
+    """Keep other processes that ask from telling meanwhile; one that hangs is not waited for."""
+    descriptor = _lock_file(sink)
+    if descriptor is None:
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - there is one where there is a lock file
+
+    try:
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                await asyncio.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(sink: FluxTraceSink) -> int | None:
+    """Open the file to lock beside the sink's; ``None`` for other sinks, and where there are no locks."""
+    if not isinstance(sink, JsonFileTraceSink) or os.name != "posix":
+        return None
+    try:
+        return os.open(f"{sink.path}.asked", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:  # no folder yet: nobody has told anything
+        return None
 
 
 def _event(line: bytes) -> TraceEvent | None:
