@@ -1,10 +1,12 @@
 """What the end of a trace file is asked, where the last execution of a handler may have died."""
 
+import asyncio
+
 import pytest
 
 from flux_engine import JsonFileTraceSink
 from flux_engine.integrations.restate import trace_tail
-from flux_engine.integrations.restate.trace_tail import Told, told_by
+from flux_engine.integrations.restate.trace_tail import Told, alone, told_by
 from flux_engine.trace.events import TraceEvent
 
 
@@ -53,3 +55,25 @@ def test_a_file_that_is_not_there_or_garbage_tells_nothing(tmp_path):
     (tmp_path / "t.ndjson").write_bytes(b"\xff\xfe\n{]\n\n{}")
     assert told_by(sink, [event(1)]) == set()
     assert told_by(sink, []) == set()
+
+
+async def test_two_that_ask_at_once_do_so_one_after_the_other(tmp_path):
+    """Else both would find nothing, and both would tell."""
+    sink = JsonFileTraceSink(tmp_path / "t.ndjson")
+
+    async def tell():
+        async with alone(sink):
+            if not told_by(sink, [event(1)]):
+                await asyncio.sleep(0.02)
+                sink.emit(event(1))
+
+    await asyncio.gather(*(tell() for _ in range(4)))
+    assert (tmp_path / "t.ndjson").read_text().count("\n") == 1
+
+
+async def test_one_that_hangs_is_not_waited_for_longer_than_a_moment(tmp_path, monkeypatch):
+    """A process that was stopped keeps nobody from telling."""
+    monkeypatch.setattr(trace_tail, "_TRIES", 2)
+    sink = JsonFileTraceSink(tmp_path / "t.ndjson")
+    async with alone(sink), asyncio.timeout(10), alone(sink):
+        sink.emit(event(1))
