@@ -27,21 +27,32 @@ flows = chaos_flows(diary, transactions=True)
 
 
 class Keys:
-    """The keys that this worker begins runs with; those that were taken are noted in a file."""
+    """The keys that this worker begins runs with, and which are taken: noted in files, as a broker would.
+
+    What a process that was killed has left comes first.
+    """
 
     def __init__(self) -> None:
-        self._file = FOLDER / f"keys-{NAME}"
-        self._taken = set(self._file.read_text().split()) if self._file.exists() else set()
+        self._given, self._file = FOLDER / f"given-{NAME}", FOLDER / f"taken-{NAME}"
+        given, self._taken = (
+            set(file.read_text().split()) if file.exists() else set() for file in (self._given, self._file)
+        )
+        self._left = sorted(given - self._taken)
         self._number = 0
 
-    def next(self) -> tuple[str, int]:
-        """Return the next key and its number."""
-        while True:
+    def next(self) -> str | None:
+        """Return the next key, whose last part is a number; none when there is to be no more."""
+        if self._left:
+            return self._left.pop()
+        while not (FOLDER / "enough").exists():
             self._number += 1
             name = NAME if self._number % 4 else random.choice(settings["workers"])
             key = f"{name}-{self._number}"
             if key not in self._taken:
-                return key, self._number
+                with self._given.open("a") as file:
+                    file.write(f"{key}\n")
+                return key
+        return None
 
     def taken(self, key: str) -> None:
         """Note that there is a run of this key."""
@@ -52,8 +63,8 @@ class Keys:
 
 async def begin_runs(engine: FluxEngine, keys: Keys) -> None:
     """Begin one run after the other, and wait for each."""
-    while not (FOLDER / "enough").exists():
-        key, number = keys.next()
+    while (key := keys.next()) is not None:
+        number = int(key.rpartition("-")[2])
         diary.note("key", key=key, flow=kind_of(number))
         flow = flows[kind_of(number)]
         while True:
