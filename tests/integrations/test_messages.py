@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_engine import (
+    DefinitionChangedError,
     FluxEngine,
     InvalidInputError,
     OwnershipLostError,
@@ -119,6 +120,7 @@ async def test_a_run_decides_what_becomes_of_its_message():
     [
         (InvalidInputError("order", [("id", "missing")]), Verdict.DEAD_LETTER, "invalid-input"),
         (SerializationError("no"), Verdict.DEAD_LETTER, "refused"),
+        (DefinitionChangedError("no", added=["a"], removed=(), moved=()), Verdict.DEAD_LETTER, "refused"),
         (RecursionError("deep"), Verdict.DEAD_LETTER, "refused"),
         (RunBusyError("busy"), Verdict.AGAIN, "busy"),
         (OwnershipLostError("lost"), Verdict.AGAIN, "busy"),
