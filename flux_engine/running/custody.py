@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -43,6 +43,7 @@ class Custody:
         self.owner_text = self._owner.encode()
         self._taken: set[str] = set()
         self._driven: dict[str, tuple[LiveRun[Any, Any], asyncio.Task[Any]]] = {}
+        self._stranded: list[LiveRun[Any, Any]] = []
         self._renewing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -298,6 +299,14 @@ class Custody:
             for run_id, request in asked.items():
                 if run_id in self._driven:
                     ask(*self._driven[run_id], request)
+            await self._let_go_of_stranded()
+
+    async def _let_go_of_stranded(self) -> None:
+        """Release the runs that could not be: else their leases would last as long as there are others."""
+        with suppress(FluxError):  # the next time, then
+            while self._stranded:
+                await self._stranded[-1].let_go()
+                self._stranded.pop()
 
     def drive_in_background(self, run: LiveRun[Any, Any]) -> None:
         """Drive a run without anybody waiting for it. What goes wrong is logged."""
@@ -305,8 +314,13 @@ class Custody:
         task.add_done_callback(lambda ended: self._ended_in_background(run.id, ended))
 
     def _ended_in_background(self, run_id: str, task: asyncio.Task[Any]) -> None:
-        self._driven.pop(run_id, None)
+        self._put_down(run_id)
         self._log_failure(run_id, task)
+
+    def _put_down(self, run_id: str) -> None:
+        found = self._driven.pop(run_id, None)
+        if found is not None and found[0].stranded:
+            self._stranded.append(found[0])
 
     def _log_failure(self, run_id: str, task: asyncio.Task[Any]) -> None:
         """Tell what nobody waits for any more."""
@@ -328,7 +342,7 @@ class Custody:
                 return run.result()
             raise
         finally:
-            del self._driven[run.id]
+            self._put_down(run.id)
         if caller is not None and caller.cancelling() > before:
             raise asyncio.CancelledError
         return result

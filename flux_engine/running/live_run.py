@@ -4,6 +4,7 @@ A verb chooses where to start and makes a ``LiveRun``; ``drive`` takes it from t
 """
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Sequence
 from typing import Any, Generic, Literal
@@ -12,7 +13,7 @@ from flux_engine.codec import decode
 from flux_engine.context import Context
 from flux_engine.data import RunData
 from flux_engine.definition import DataT, InputT, StepDefinition, WorkflowDefinition
-from flux_engine.errors import FluxError
+from flux_engine.errors import FluxError, OwnershipLostError, RunNotFoundError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
 from flux_engine.journal import Progress, StepProgress, decode_error, history_of, waiting_of
 from flux_engine.ledger import Ledger
@@ -39,7 +40,7 @@ class LiveRun(Generic[InputT, DataT]):
     """A run that this engine owns and moves.
 
     ``only`` limits it to some steps; ``is_new`` says that the store does not have it yet. ``released`` says
-    that it was asked to let go.
+    that it was asked to let go, ``stranded`` that it could not, as the store was away.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LiveRun(Generic[InputT, DataT]):
         self.workflow = record.workflow
         self.idempotency_key = record.idempotency_key
         self.released = False
+        self.stranded = False
         self.services = services
         self.ledger = Ledger(services, record, progress, graph=definition.graph_json, is_new=is_new)
         self.merged = MergedData(progress)
@@ -363,8 +365,17 @@ class LiveRun(Generic[InputT, DataT]):
         self.ledger.keep_quiet()
         try:
             await self._hand_back()
+        except OwnershipLostError:
+            return
         except FluxError as error:
+            self.stranded = True
             self.services.logger.warning(f"run {self.id} could not be released: {error}")
+
+    async def let_go(self) -> None:
+        """Let go of a stranded run. Raises as the store does."""
+        with contextlib.suppress(OwnershipLostError, RunNotFoundError):  # somebody has it, or it is gone
+            await self.ledger.commit(release=True)
+        self.stranded = False
 
     def _final_data(self) -> Any:
         return self.shape.result(self.merged.current())

@@ -17,6 +17,7 @@ from flux_engine import (
     RunBusyError,
     SignalMismatchError,
     SQLiteStorage,
+    StorageError,
     create_workflow,
 )
 from flux_engine.testing import ManualClock
@@ -244,7 +245,7 @@ async def test_a_run_in_the_hands_of_another_engine_is_asked(make_engine, verb, 
 
     flow = create_workflow("w").step("slow", slow).step("after", lambda ctx: None)
     flow.step("last", lambda ctx: None)
-    first, second = make_engine(lease=0.06), make_engine()
+    first, second = make_engine(lease=0.6), make_engine()
     running = asyncio.ensure_future(first.execute(flow, run_id="r"))
     await started.wait()
     assert (await getattr(second, verb)("r")).status == "running"
@@ -420,3 +421,34 @@ async def test_a_stopped_process_that_wakes_up_cannot_write(tmp_path):
         assert "OwnershipLostError" in errors
         async with FluxEngine(storage=SQLiteStorage(path)) as engine:
             assert (await engine.get("r")).data == {"by": 2}
+
+
+async def test_a_run_that_could_not_be_released_is_free_when_the_store_is_back(make_engine, storage):
+    """Its owner lives, and has other runs in hand: their leases are renewed, not that of the one it left."""
+    first, second = make_engine(lease=0.9), make_engine()
+    busy, away, calls, save = asyncio.Event(), [True], [], storage.save
+
+    async def save_if_there(write):
+        if away[0] and write.run_id == "left" and calls:
+            raise StorageError("the store is away")
+        return await save(write)
+
+    storage.save = save_if_there
+    other = create_workflow("other").step("waits", lambda ctx: busy.wait())
+    flow = create_workflow("w").step("a", lambda ctx: calls.append("a"))
+    flow = flow.step("b", lambda ctx: calls.append("b"))
+    waiting = asyncio.ensure_future(first.execute(other, run_id="other"))
+    with pytest.raises(StorageError):
+        await first.execute(flow, run_id="left")
+    with pytest.raises(RunBusyError):
+        await second.resume(flow, "left")
+    away[0] = False
+
+    async def is_free():
+        return (await storage.find("left")).owner is None
+
+    await eventually(is_free)
+    assert (await second.resume(flow, "left")).ok
+    assert calls == ["a", "b"]
+    busy.set()
+    assert (await waiting).ok
