@@ -1,15 +1,21 @@
 """The whole screen as text to keep: in every size, and in its colours under every theme."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.style import Style
+from textual._compositor import Compositor
+from textual._context import visible_screen_stack
+from textual.constants import MAX_FPS
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 SIZES = {"low": (60, 16), "stacked": (80, 24), "wide": (120, 36), "huge": (200, 60)}
+REFRESH = 1 / MAX_FPS
+"""Seconds until what was changed is painted."""
 THEMES = ("flux-dark", "flux-light", "flux-16")
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + "".join(
@@ -34,19 +40,38 @@ async def pictures(pilot: Pilot[Any]) -> str:
     return "\n".join(parts)
 
 
+_FORGONE: Counter[str] = Counter()
+
+
+def forgo_painting(compositor: Compositor, *_: Any, screen_stack: Any = None, **__: Any) -> None:
+    """Take the place of ``Compositor.render_update``: without a terminal, what it paints is thrown away."""
+    visible_screen_stack.set([] if screen_stack is None else screen_stack)
+    _FORGONE["changed"] += bool(compositor._dirty_regions)
+    compositor._dirty_regions.clear()
+
+
 async def _settled(pilot: Pilot[Any]) -> list[Strip]:
     """Return the rows of the screen when they have come to rest."""
     for widget in pilot.app.screen.query("Input, TextArea"):
         if isinstance(widget, Input | TextArea):
             widget.cursor_blink = False
-    before: list[Strip] = []
-    for _ in range(20):
+    await _rest(pilot)
+    while True:
+        visible_screen_stack.set(pilot.app._background_screens)
+        strips = pilot.app.screen._compositor.render_strips()
+        if await _rest(pilot):  # a list may learn by being painted how long it is
+            return strips
+
+
+async def _rest(pilot: Pilot[Any]) -> bool:
+    """Wait until there is nothing to be painted; return whether there was nothing at all."""
+    for tries in range(20):
+        before = _FORGONE.total()
         await pilot.pause()
-        now = pilot.app.screen._compositor.render_strips()
-        if now == before:
-            break
-        before = now
-    return before
+        await pilot.pause(REFRESH)
+        if _FORGONE.total() == before:
+            return tries == 0
+    return True
 
 
 def _text(strips: Sequence[Strip]) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from fake_desk import FakeDesk
-from screen_picture import pictures
+from screen_picture import forgo_painting, pictures
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from test_app import until
 from test_control_keys import waiting_run
 from test_snapshots import play
+from textual._compositor import Compositor
 from textual.pilot import Pilot
 
 from flux_engine.execution import RepeatedCommit, RetryPlan
@@ -43,6 +44,7 @@ def _away_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
     """No path and no time on the pictures depends on this machine."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/users/ada")
+    monkeypatch.setattr(Compositor, "render_update", forgo_painting)
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
