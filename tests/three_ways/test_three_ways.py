@@ -25,6 +25,7 @@ from flux_engine import (
 )
 
 PROGRAMS = Path(__file__).parents[2] / "examples" / "three_ways"
+ENDINGS = ("workflow:complete", "workflow:error", "workflow:cancel")
 HEAVY = {"kilos": 30, "abroad": True}
 
 
@@ -116,6 +117,8 @@ async def test_a_scenario_comes_to_the_same(place_named, run_id, scenario, name)
             states = await scenario(place, run_id)
             runs[where] = [standing(state) for state in states]
             ids = [state.id for state in states]
+            for each in ids:  # what is told is stored before
+                await until(lambda each=each: place.events(each)[-1]["type"] in ENDINGS, f"the end of {each}")
             traces[where] = [told(place.events(each), ids) for each in ids]
     assert runs[name] == runs["sqlite"]
     for there, here in zip(traces[name], traces["sqlite"], strict=True):
