@@ -72,8 +72,15 @@ async def test_two_that_ask_at_once_do_so_one_after_the_other(tmp_path):
 
 
 async def test_one_that_hangs_is_not_waited_for_longer_than_a_moment(tmp_path, monkeypatch):
-    """A process that was stopped keeps nobody from telling."""
+    """A process that was stopped keeps nobody from telling, and knows when it goes on."""
     monkeypatch.setattr(trace_tail, "_TRIES", 2)
     sink = JsonFileTraceSink(tmp_path / "t.ndjson")
-    async with alone(sink), asyncio.timeout(10), alone(sink):
-        sink.emit(event(1))
+    sink.emit(event(1))
+    async with alone(sink) as was_alone:
+        assert was_alone()
+        async with asyncio.timeout(10), alone(sink) as is_alone:
+            assert is_alone()
+            assert not was_alone()
+        assert not was_alone()
+    async with alone(sink) as is_alone:
+        assert is_alone()

@@ -18,8 +18,10 @@ from restate.serde import BytesSerde
 from flux_engine.errors import FluxError
 
 _BYTES = BytesSerde()
-_PROMPT = 1.0
-"""Seconds within which Restate takes a result; later the connection may have been lost meanwhile."""
+RETRY_AFTER = 0.1
+"""Seconds after which Restate runs a handler again whose connection was lost, the first time."""
+_PROMPT = RETRY_AFTER / 2
+"""Seconds since a result in which no other execution can have begun, were the connection lost at once."""
 
 
 class Pending:
@@ -44,17 +46,18 @@ class InvocationCancelledError(FluxError):
 
 
 class Actions:
-    """The durable actions of one execution of a handler. ``execution`` names it.
-
-    ``is_first`` says that something was done here which no earlier execution can have done, and that
-    Restate has just taken it: whatever comes now happens for the first time, and nowhere else.
-    """
+    """The durable actions of one execution of a handler. ``execution`` names it."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
         self._handlers: set[asyncio.Task[Any]] = set()
         self.execution = uuid.uuid4().hex[:12]
-        self.is_first = False
+        self._did_first = 0.0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether what comes now happens for the first time, and nowhere else."""
+        return time.monotonic() - self._did_first < _PROMPT
 
     @property
     def is_replaying(self) -> bool:
@@ -118,8 +121,9 @@ class Actions:
             value = await found.future
         except restate.TerminalError as error:
             raise InvocationCancelledError("the invocation was cancelled") from error
-        # After a timer, a signal or a late answer another execution may be on its way beside this one.
-        self.is_first = found.ran and time.monotonic() - found.ended < _PROMPT
+        # What was done here no earlier execution can have done, and Restate has taken it. After a timer or
+        # a signal, and a little later, another execution may be on its way beside this one.
+        self._did_first = found.ended if found.ran else 0.0
         return found, value
 
     async def stop_handlers(self) -> None:

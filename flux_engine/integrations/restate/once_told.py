@@ -56,11 +56,20 @@ class HeldAnnouncer(Announcer):
             return
         events = [each for each in held if isinstance(each, TraceEvent)]
         for sink, announcer in self._announcers.sinks:
-            async with alone(sink):
-                told = _told(sink, events)
-                if new := [event for event in events if Told.of(event) not in told]:
-                    await announcer.tell(new)
+            while not await _tell_new(sink, announcer, events):
+                pass
         await self._announcers.hooks.tell([each for each in held if isinstance(each, HookEvent)])
+
+
+async def _tell_new(sink: FluxTraceSink, announcer: Announcer, events: Sequence[TraceEvent]) -> bool:
+    """Tell a sink those events that it has not; False if this took so long that another may have."""
+    async with alone(sink) as is_alone:
+        told = _told(sink, events)
+        if not is_alone():
+            return False
+        if new := [event for event in events if Told.of(event) not in told]:
+            await announcer.tell(new)
+        return True
 
 
 def _told(sink: FluxTraceSink, events: Sequence[TraceEvent]) -> set[Told]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -54,34 +54,58 @@ def told_by(sink: JsonFileTraceSink, events: Sequence[TraceEvent]) -> set[Told]:
 
 
 @asynccontextmanager
-async def alone(sink: FluxTraceSink) -> AsyncIterator[None]:
-    """Keep other processes that ask from telling meanwhile; one that hangs is not waited for."""
-    descriptor = _lock_file(sink)
-    if descriptor is None:
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - there is one where there is a lock file
+async def alone(sink: FluxTraceSink) -> AsyncIterator[Callable[[], bool]]:
+    """Keep other processes that ask from telling meanwhile, and give what says whether that still holds.
 
+    A process that hangs is not waited for: it loses its turn, and finds that out when it goes on.
+    """
+    turn = await _take_turn(sink)
     try:
-        for _ in range(_TRIES):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                await asyncio.sleep(0.01)
-        yield
+        yield lambda: turn is None or _is_the_lock(*turn)
     finally:
-        os.close(descriptor)
+        if turn is not None:
+            os.close(turn[1])
 
 
-def _lock_file(sink: FluxTraceSink) -> int | None:
-    """Open the file to lock beside the sink's; ``None`` for other sinks, and where there are no locks."""
+async def _take_turn(sink: FluxTraceSink) -> tuple[str, int] | None:
+    """Lock the file beside the sink's; ``None`` for other sinks, and where there are no locks."""
     if not isinstance(sink, JsonFileTraceSink) or os.name != "posix":
         return None
+    import fcntl  # noqa: PLC0415 - not on every platform
+
+    name = f"{sink.path}.asked"
+    waited = 0
+    while True:
+        try:
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:  # no folder yet: nobody has told anything
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_the_lock(name, descriptor):
+                return name, descriptor
+        except BlockingIOError:
+            pass
+        except OSError:  # a file system without locks
+            os.close(descriptor)
+            return None
+        try:
+            if waited >= _TRIES and _is_the_lock(name, descriptor):
+                waited = 0
+                os.unlink(name)  # noqa: PTH108 - a name, as everywhere here
+        except OSError:  # nobody may remove it
+            return None
+        finally:
+            os.close(descriptor)
+        waited += 1
+        await asyncio.sleep(0.01)
+
+
+def _is_the_lock(name: str, descriptor: int) -> bool:
     try:
-        return os.open(f"{sink.path}.asked", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError:  # no folder yet: nobody has told anything
-        return None
+        return os.path.samestat(os.stat(name), os.fstat(descriptor))  # noqa: PTH116
+    except OSError:
+        return False
 
 
 def _event(line: bytes) -> TraceEvent | None:

@@ -17,7 +17,7 @@ from flux_engine.definition import WorkflowDefinition
 from flux_engine.errors import InvalidInputError, UnknownTypeError
 from flux_engine.execution import RunStatus
 from flux_engine.integrations.restate import shared_handlers
-from flux_engine.integrations.restate.actions import Actions, InvocationCancelledError
+from flux_engine.integrations.restate.actions import RETRY_AFTER, Actions, InvocationCancelledError
 from flux_engine.integrations.restate.durable_clock import DurableClock
 from flux_engine.integrations.restate.durable_run import DurableRun, Execution
 from flux_engine.integrations.restate.once_told import Announcers, HeldAnnouncer
@@ -67,7 +67,7 @@ def workflow_service(definition: WorkflowDefinition[Any, Any], settings: Setting
         abort_timeout=_longest_attempt(definition, settings),
         journal_retention=settings.keep,
         invocation_retry_policy=restate.InvocationRetryPolicy(
-            initial_interval=timedelta(milliseconds=100), max_interval=timedelta(seconds=10)
+            initial_interval=timedelta(seconds=RETRY_AFTER), max_interval=timedelta(seconds=10)
         ),
     )
 
