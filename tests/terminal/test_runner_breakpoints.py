@@ -1,7 +1,9 @@
 """Breakpoints and single steps through the pool, with real runners."""
 
+import pytest
 from runner_project import Project, until
 
+from flux_tui.runner.member import RunnerRefused
 from flux_tui.runner.pool_events import Reloaded, RunEnded
 
 PARCEL = """
@@ -62,10 +64,12 @@ async def test_a_breakpoint_can_be_set_while_the_run_moves(project: Project) -> 
     )
     await project.pool.start()
     await project.heard(Reloaded)
-    await project.pool.run("slow", {})
+    run_id = await project.pool.run("slow", {})
     await project.called("held")
     await project.reload()
     project.pool.stop_before({"slow": ["after"]})
+    with pytest.raises(RunnerRefused):  # asked after it, so answered after it
+        await project.pool.signal("slow", run_id, "nobody-waits")
     project.free()
     assert await ended(project, 1) == "paused"
     assert project.calls() == ["held"]
