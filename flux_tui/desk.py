@@ -27,7 +27,7 @@ from flux_tui.model.runs import RunsModel
 from flux_tui.model.secrets import Secrets
 from flux_tui.news import Change, DeskState, Notice
 from flux_tui.open_runs import OpenRuns
-from flux_tui.pacing import came
+from flux_tui.pacing import TRACE_BUSY, TRACE_ELSEWHERE, TRACE_IDLE, TRACE_OLD, came
 from flux_tui.paging import Failures, Paging, beginning_with
 from flux_tui.recovering import tell_interrupted
 from flux_tui.remembered import FILE, Remembered
@@ -36,10 +36,6 @@ from flux_tui.settings import Settings
 from flux_tui.tasks import Tasks
 from flux_tui.trace_alone import TraceAlone
 from flux_tui.verbs import Verbs
-
-TRACE_BUSY, TRACE_IDLE, TRACE_OLD = 0.03, 0.25, 0.2
-"""Seconds between two looks at the trace, while it grows or runs are on their way, and else; and between
-two changes told while what it held before its end is gone through."""
 
 SWEEP = 2.0
 """Seconds between two looks at older runs of the store for those that others have deleted."""
@@ -88,6 +84,7 @@ class Desk(Verbs):
         self._reading_older = False
         self._busy_until = 0.0
         self._told_of_old_at = 0.0
+        self._only_elsewhere = False
         self._look = asyncio.Event()
         self._stir = asyncio.Event()
         self.deletions = Deletions(self.runs, self.delete, self.forget, self._hidden, self.notify)
@@ -215,6 +212,7 @@ class Desk(Verbs):
             there = self._trace.mark()
             if there is None or there != seen:
                 news = await self._trace.poll()
+                await asyncio.sleep(0)  # for a key that came meanwhile
                 if self._trace.at_end:
                     self._was_read("trace")
                 self._take_trace(news)
@@ -222,7 +220,7 @@ class Desk(Verbs):
                 if news.more:
                     continue
             if self._busy:
-                await asyncio.sleep(TRACE_BUSY)
+                await asyncio.sleep(TRACE_ELSEWHERE if self._only_elsewhere else TRACE_BUSY)
             else:
                 await came(self._stir, TRACE_IDLE)
                 self._stir.clear()
@@ -248,9 +246,11 @@ class Desk(Verbs):
                 self.become(note=note)
         if news.whole:
             self._tasks.spawn(self._read_whole())
-        if news.events or news.reset or news.whole or self.now() >= self._told_of_old_at + TRACE_OLD * 1000:
+        runs = frozenset(event.workflow_id for event in news.events)
+        self._only_elsewhere = bool(runs) and self._looked_at not in runs and not self.state.in_hand
+        if runs or news.reset or news.whole or self.now() >= self._told_of_old_at + TRACE_OLD * 1000:
             self._told_of_old_at = self.now()
-            self.tell(Change(runs=frozenset(event.workflow_id for event in news.events)))
+            self.tell(Change(runs=runs))
 
     async def _read_whole(self) -> None:
         """Read open runs again of which the trace turned out to have more, before its end."""
