@@ -26,6 +26,7 @@ from flux_tui.model.marks import Marks
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
 from flux_tui.news import Change
+from flux_tui.painting import paint_frugally
 from flux_tui.past import Past
 from flux_tui.presenting import Presenter
 from flux_tui.retry_on_save import RetryOnSave
@@ -85,6 +86,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
+        paint_frugally(self)
         self.desk = desk
         self.selection = Selection()
         self.marks = Marks()
