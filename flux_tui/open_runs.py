@@ -16,13 +16,19 @@ MOST = 32
 """How many runs are kept open; the one that nobody asked for the longest is closed first."""
 
 
+LEFT_UNTIL_LOOKED_AT = 100
+"""How many events of a run are at most left until somebody looks: to fold them is not felt."""
+
+
 class _Open(Struct):
     """A run by both accounts. ``chosen`` is the view chosen for the two views in ``chosen_from``.
 
-    ``driver`` is who has the run in hand, or had it when the store was last read.
+    ``logs`` and ``traced`` are made of the first ``folded`` events. ``driver`` is who has the run in hand, or
+    had it when the store was last read.
     """
 
     events: list[TraceEvent] = field(default_factory=list)
+    folded: int = 0
     logs: list[LogLine] = field(default_factory=list)
     traced: RunView | None = None
     stored: RunView | None = None
@@ -64,7 +70,13 @@ class OpenRuns:
     def put_read(self, run_id: str, reading: "Reading") -> None:
         """Open a run with all its events so far; events that were taken before are replaced."""
         entry, read = self._entry(run_id), reading.entry
-        entry.events, entry.logs, entry.traced = read.events, read.logs, read.traced
+        _fold(read, self._secrets)
+        entry.events, entry.folded, entry.logs, entry.traced = (
+            read.events,
+            read.folded,
+            read.logs,
+            read.traced,
+        )
 
     def take(self, event: TraceEvent) -> None:
         """Take a new event: it counts if its run is open, or begins with it."""
@@ -96,13 +108,14 @@ class OpenRuns:
     def forget_trace(self) -> None:
         """Forget what the trace told, because it was begun anew."""
         for entry in self._runs.values():
-            entry.events, entry.logs, entry.traced = [], [], None
+            entry.events, entry.folded, entry.logs, entry.traced = [], 0, [], None
 
     def view(self, run_id: str) -> RunView | None:
         """Return the run by the account that is newer; the same value as long as neither changed."""
         if run_id not in self._runs:
             return None
         entry = self._entry(run_id)
+        _fold(entry, self._secrets)
         accounts = (entry.traced, entry.stored)
         if any(now is not then for now, then in zip(accounts, entry.chosen_from, strict=True)):
             chosen = fold.newer(*accounts)
@@ -122,7 +135,10 @@ class OpenRuns:
     def logs(self, run_id: str) -> Sequence[LogLine]:
         """Return what the steps of an open run printed and logged."""
         entry = self._runs.get(run_id)
-        return () if entry is None else entry.logs
+        if entry is None:
+            return ()
+        _fold(entry, self._secrets)
+        return entry.logs
 
     def _entry(self, run_id: str) -> _Open:
         entry = self._runs.pop(run_id, None) or _Open()
@@ -147,6 +163,16 @@ class Reading:
 
 def _add(entry: _Open, event: TraceEvent, secrets: Secrets) -> None:
     entry.events.append(event)
-    if event.type == EventType.STEP_LOG:
-        entry.logs += masked_logs(fold.logs([event]), secrets)
-    entry.traced = fold.apply(entry.traced, event)
+    if len(entry.events) - entry.folded >= LEFT_UNTIL_LOOKED_AT:
+        _fold(entry, secrets)
+
+
+def _fold(entry: _Open, secrets: Secrets) -> None:
+    """Take the events that nobody has looked at yet into the run."""
+    if entry.folded == len(entry.events):
+        return
+    for event in entry.events[entry.folded :]:
+        if event.type == EventType.STEP_LOG:
+            entry.logs += masked_logs(fold.logs([event]), secrets)
+        entry.traced = fold.apply(entry.traced, event)
+    entry.folded = len(entry.events)
