@@ -27,6 +27,7 @@ Each message says what was expected, what was found and what to do next.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 
 class FluxError(Exception):
@@ -68,15 +69,21 @@ class StepNotFoundError(FluxError):
 
 
 class DefinitionChangedError(FluxError):
-    """The steps before the starting point are no longer those that the run was made with."""
+    """The steps before the starting point are no longer those that the run was made with.
+
+    The message is what was ``found``, and the ``advice`` to a program.
+    """
+
+    advice: ClassVar[str] = "Go on from an earlier step, start a new run, or pass allow_changed=True."
 
     def __init__(
-        self, message: str, *, added: Sequence[str], removed: Sequence[str], moved: Sequence[str]
+        self, found: str, *, added: Sequence[str], removed: Sequence[str], moved: Sequence[str]
     ) -> None:
         self.added = tuple(added)
         self.removed = tuple(removed)
         self.moved = tuple(moved)
-        super().__init__(message)
+        self.found = found
+        super().__init__(f"{found} {self.advice}")
 
 
 class RunBusyError(FluxError):

@@ -59,7 +59,7 @@ def check_unchanged(
     ]
     raise DefinitionChangedError(
         f"Workflow {definition.name!r} has changed before the step where this run would go on "
-        f"({'; '.join(parts)}). Go on from an earlier step, start a new run, or pass allow_changed=True.",
+        f"({'; '.join(parts)}).",
         added=added,
         removed=removed,
         moved=moved,

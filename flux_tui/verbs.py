@@ -127,10 +127,10 @@ class Verbs(ABC):
             self._runners.pool.stop_before(breakpoints.steps)
         self.tell(Change())
 
-    async def signal(self, run: RunView, name: str, payload: Any) -> str:
+    async def signal(self, run: RunView, name: str, payload: Any, *, allow_changed: bool = False) -> str:
         """Send a signal that a run waits for; return its id when it has been delivered."""
         self.stay_busy()
-        run_id = await self._pool.signal(run.workflow, run.id, name, payload)
+        run_id = await self._pool.signal(run.workflow, run.id, name, payload, allow_changed=allow_changed)
         if run.step(name) is None:  # else it says what became of a commit
             self._inputs.remember(signal_key(run.workflow, name), payload)
         self._begun(run_id)

@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from flux_engine.errors import FluxError
+from flux_engine.errors import DefinitionChangedError, FluxError
 from flux_tui.model.text import printable
 
 RUN_FAILED: Final = 1
 BAD_USE: Final = 2
 INTERRUPTED: Final = 130
+
+_CHANGED: Final = (
+    "Retry the run from an earlier step, start a new one, or go on all the same: flux runs retry, resume and "
+    "signal do so with --allow-changed."
+)
 
 
 class UsageError(FluxError):
@@ -23,6 +28,8 @@ class UsageError(FluxError):
 
 def told(error: Exception) -> str | None:
     """Return what to tell about an error, or ``None`` for one that nobody expected."""
+    if isinstance(error, DefinitionChangedError):
+        return f"{printable(error.found)} {_CHANGED}"
     if isinstance(error, FluxError):
         return "\n".join(map(printable, str(error).split("\n")))
     if isinstance(error, PermissionError):

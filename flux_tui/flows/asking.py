@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flux_engine.errors import DefinitionChangedError
 from flux_tui.runner.member import RunnerRefused
 from flux_tui.screens.confirm import ConfirmScreen
 from flux_tui.telling import tell
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Flow = Callable[["MainScreen"], Coroutine[Any, Any, None] | None]
 """What an action does: at once, or as a worker beside the screen, so that the keyboard never waits."""
 
-CHANGED = "DefinitionChangedError"
+CHANGED = DefinitionChangedError.__qualname__
 
 GLANCE = 0.1
 """Seconds between two looks whether a dialog is still open."""
@@ -48,7 +49,8 @@ async def sent(
             tell_refused(screen, failure, refused)
             return None
         await undisturbed(screen)
-        question = ConfirmScreen("Go on although the workflow has changed?", refused.message, yes="Go on")
+        detail = refused.message.removesuffix(DefinitionChangedError.advice).rstrip()
+        question = ConfirmScreen("Go on although the workflow has changed?", detail, yes="Go on")
         if not await screen.app.push_screen_wait(question):
             return None
     try:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from flux_tui.flows.asking import PATIENCE, Flow, answered, tell_refused
+from flux_tui.flows.asking import PATIENCE, Flow, answered, send_on, tell_refused
 from flux_tui.looks import ID_CELLS
 from flux_tui.model.elsewhere import driver_text, held_elsewhere
 from flux_tui.model.text import printable
@@ -29,15 +29,14 @@ async def signal(screen: "MainScreen") -> None:
         recent=lambda name: screen.desk.payloads(view.workflow, name),
         secrets=screen.desk.secrets,
     )
-    sent = await screen.app.push_screen_wait(dialog)
-    if sent is None:
+    given = await screen.app.push_screen_wait(dialog)
+    if given is None:
         return
-    try:
-        await answered(screen, view.workflow, screen.desk.signal(view, sent.name, sent.payload))
-    except RunnerRefused as refused:
-        tell_refused(screen, f"{sent.name} was not sent", refused)
-    else:
-        screen.follow(view.id, view.workflow)
+
+    async def request(allow_changed: bool) -> str:  # noqa: FBT001
+        return await screen.desk.signal(view, given.name, given.payload, allow_changed=allow_changed)
+
+    await send_on(screen, view.workflow, f"{given.name} was not sent", request)
 
 
 async def cancel(screen: "MainScreen") -> None:

@@ -99,6 +99,8 @@ class Moving:
         run_id: RunId,
         name: Annotated[str, Field(description="The signal that the run waits for, as get_run tells.")],
         payload: Annotated[Any, Field(description="Becomes the output of the step that waits.")] = None,
+        *,
+        allow_changed: AllowChanged = False,
         wait_seconds: Wait = 30.0,
     ) -> dict[str, Any]:
         """Send a signal to a suspended run, which goes on with it.
@@ -108,7 +110,7 @@ class Moving:
         await self._workshop.modules()
         state = await self._workshop.run_of(run_id)
         self._workshop.begins(state.id)
-        await self._workshop.pool.signal(state.name, state.id, name, payload)
+        await self._workshop.pool.signal(state.name, state.id, name, payload, allow_changed=allow_changed)
         return await self._outcome(state.id, wait_seconds)
 
     async def pause(self, run_id: RunId) -> dict[str, Any]:

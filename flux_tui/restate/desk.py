@@ -71,8 +71,9 @@ class RestateDesk(Desk):
         self._inputs.remember(workflow, input)
         return self._told(run_id)
 
-    async def signal(self, run: RunView, name: str, payload: Any) -> str:
-        """Send a signal that a run waits for."""
+    async def signal(self, run: RunView, name: str, payload: Any, *, allow_changed: bool = False) -> str:
+        """Send a signal that a run waits for; whether its workflow has changed, its service knows."""
+        del allow_changed
         await self._ask(self._client.signal(run.id, name, payload, workflow=run.workflow))
         if run.step(name) is None:
             self._inputs.remember(signal_key(run.workflow, name), payload)

@@ -97,6 +97,7 @@ class Signal(Message, frozen=True, kw_only=True):
     run_id: str
     name: str
     payload: Any = None
+    allow_changed: bool = False
 
 
 class Cancel(Message, frozen=True, kw_only=True):

@@ -101,13 +101,22 @@ class Requests(ABC):
         )
         return await self._begin(workflow, number, command)
 
-    async def signal(self, workflow: str, run_id: str, name: str, payload: Any = None) -> str:
+    async def signal(
+        self, workflow: str, run_id: str, name: str, payload: Any = None, *, allow_changed: bool = False
+    ) -> str:
         """Send a signal to a run that waits for it; return its id when it has been delivered.
 
         Values of the payload that JSON has not are in the tagged form of the codec.
         """
         number = next(self._requests)
-        command = Signal(request=number, workflow=workflow, run_id=run_id, name=name, payload=payload)
+        command = Signal(
+            request=number,
+            workflow=workflow,
+            run_id=run_id,
+            name=name,
+            payload=payload,
+            allow_changed=allow_changed,
+        )
         await self._reach(workflow, run_id, number, command)
         return run_id
 

@@ -215,7 +215,7 @@ class RunnerService:
             report = await self._engine.replay(workflow, request.run_id)
             self._report(Replayed(request=request.request, report=packed(report)))
         elif isinstance(request, Signal) and request.run_id in self._moving:
-            await self._reach(self._engine.signal(*_signal(workflow, request)))
+            await self._reach(self._signal(workflow, request))
             self._report(Started(request=request.request, run_id=request.run_id))
         else:
             await self._run(workflow, request)
@@ -312,7 +312,7 @@ class RunnerService:
                     workflow, request.run_id, data=data, allow_changed=request.allow_changed
                 )
             case Signal():
-                return self._engine.signal(*_signal(workflow, request))
+                return self._signal(workflow, request)
             case Retry():
                 return self._engine.retry_step(
                     workflow,
@@ -327,15 +327,17 @@ class RunnerService:
             case _:
                 assert_never(request)
 
+    def _signal(self, workflow: Workflow, request: Signal) -> Coroutine[Any, Any, Any]:
+        payload = edited_value(request.payload)
+        return self._engine.signal(
+            workflow, request.run_id, request.name, payload, allow_changed=request.allow_changed
+        )
+
     def _refuse(
         self, request: Request, error: str, message: str, problems: tuple[tuple[str, str], ...] = ()
     ) -> None:
         refusal = Refused(request=request.request, error=error, message=message, problems=list(problems))
         self._report(refusal)
-
-
-def _signal(workflow: Workflow, request: Signal) -> tuple[Workflow, str, str, Any]:
-    return workflow, request.run_id, request.name, edited_value(request.payload)
 
 
 def _deletion(run_id: str) -> TraceEvent:

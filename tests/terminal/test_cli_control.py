@@ -58,6 +58,22 @@ def test_a_run_that_waits_names_the_command_that_sends_the_signal(claims):
     assert json.loads(sent.stdout) == {"asked": True, "paid": 7}
 
 
+def test_a_signal_to_a_workflow_that_has_changed_names_the_option_that_sends_it(claims):
+    """The words are those of the command line; the run waits until it is sent all the same."""
+    claim(claims)
+    changed = CLAIM.replace('.step("ask", ask)', '.step("check", lambda ctx: None).step("ask", ask)')
+    (claims / "claim.py").write_text(changed, encoding="utf-8")
+    sending = ("runs", "signal", "c1", "approval", "--target", "claim.py:claim_flow", "--payload")
+    refused = flux_afresh(claims, *sending, '{"amount": 7}')
+    assert refused.returncode == 2
+    assert "(added: check)" in refused.stderr
+    assert "--allow-changed" in refused.stderr
+    assert "allow_changed=" not in refused.stderr
+    sent = flux_afresh(claims, *sending, '{"amount": 7}', "--allow-changed")
+    assert sent.returncode == 0, sent.stderr
+    assert json.loads(sent.stdout)["paid"] == 7
+
+
 def test_json_says_suspended_and_what_is_waited_for(claims):
     """A program knows from the status that the run is not done."""
     done = flux(claims, "run", "claim.py:claim_flow", "--json")

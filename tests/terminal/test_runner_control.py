@@ -46,6 +46,24 @@ async def test_a_signal_goes_on_with_a_suspended_run(project: Project) -> None:
     assert refused.value.error == "InvalidTransitionError"
 
 
+async def test_a_signal_to_a_workflow_that_has_changed_is_sent_when_that_is_allowed(project: Project) -> None:
+    """Without, it is refused and the run still waits."""
+    project.write("claim.py", CLAIM)
+    await project.pool.start()
+    await project.heard(Reloaded)
+    run_id = await project.pool.run("claim", {})
+    await ended(project, run_id, "suspended")
+    project.write("claim.py", CLAIM.replace('.step("ask"', '.step("check", lambda ctx: None).step("ask"'))
+    await project.reload()
+    payload = {"at": 1}
+    with pytest.raises(RunnerRefused, match="added: check") as refused:
+        await project.pool.signal("claim", run_id, "approval", payload)
+    assert refused.value.error == "DefinitionChangedError"
+    await project.pool.signal("claim", run_id, "approval", payload, allow_changed=True)
+    await ended(project, run_id, "completed")
+    assert project.calls() == ["pay-int"]
+
+
 async def test_a_suspended_run_is_cancelled_by_any_runner(project: Project) -> None:
     """Also by one that has been loaded since."""
     project.write("claim.py", CLAIM)

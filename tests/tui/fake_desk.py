@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
+from flux_engine.errors import DefinitionChangedError
 from flux_engine.execution import RetryPlan
 from flux_engine.replay_report import ReplayReport
 from flux_engine.trace.events import EventType, TraceEvent
@@ -47,6 +48,7 @@ class FakeDesk(Desk):
         self.asked: list[tuple[Any, ...]] = []
         self.plan: RetryPlan | None = None
         self.refused: dict[str, str] = {}
+        self.changed: set[str] = set()
         self.replays: dict[str, Awaitable[ReplayReport]] = {}
         self._tallies: dict[str, Tally] = {}
         self._unread.clear()
@@ -111,8 +113,12 @@ class FakeDesk(Desk):
         self.asked.append(("resume", run.id, options.get("data"), options.get("stepping", False)))
         return run.id
 
-    async def signal(self, run: RunView, name: str, payload: Any) -> str:
-        """Remember it."""
+    async def signal(self, run: RunView, name: str, payload: Any, *, allow_changed: bool = False) -> str:
+        """Remember it, unless the test has the workflow of the run changed."""
+        if run.id in self.changed and not allow_changed:
+            found = "Workflow 'claim' has changed (added: check)."
+            error = DefinitionChangedError(found, added=["check"], removed=(), moved=())
+            raise RunnerRefused("DefinitionChangedError", str(error))
         self.asked.append(("signal", run.id, name, payload))
         return run.id
 

@@ -66,6 +66,27 @@ async def test_a_signal_is_sent_with_the_payload_that_was_typed() -> None:
         assert desk.asked == [("signal", "aaa", "approval", {"ok": True})]
 
 
+async def test_a_signal_for_a_workflow_that_has_changed_is_sent_when_the_user_says_so() -> None:
+    """The question says what has changed, and nothing of arguments; the payload is not asked for again."""
+    async with Opened() as (desk, pilot):
+        waiting_run(desk)
+        desk.changed.add("aaa")
+        screen_of(pilot).go_to_run("aaa")
+        await pilot.press("s")
+        await until(lambda: isinstance(pilot.app.screen, SignalScreen), "the dialog")
+        pilot.app.screen.query_one("#json", TextArea).text = "7"
+        await pilot.press("ctrl+s")
+        await until(lambda: isinstance(pilot.app.screen, ConfirmScreen), "the question")
+        await pilot.pause()
+        told = " ".join(str(each.render()) for each in pilot.app.screen.query(Static))
+        assert "added: check" in told
+        assert "allow_changed" not in told
+        assert desk.asked == []
+        await pilot.press("y")
+        await until(lambda: desk.asked, "the signal")
+        assert desk.asked == [("signal", "aaa", "approval", 7)]
+
+
 async def test_a_commit_in_doubt_is_answered_without_typing() -> None:
     """Each verdict is a choice of its own, beside other signals that are waited for."""
     async with Opened() as (desk, pilot):
