@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flux_tui.feed.modules import watch_modules
+from flux_tui.model.declared import declared, declared_in
 from flux_tui.model.definitions import Definitions
 from flux_tui.model.runs import RunsModel
 from flux_tui.model.saves import reloaded_workflows
@@ -110,6 +111,7 @@ class Runners:
         first = not owner.definitions.modules and not self._saved
         self._files = {Path(file) for file in event.files}
         before, owner.definitions = owner.definitions, owner.definitions.loaded(list(event.modules))
+        declared.add(name for flow in owner.definitions.workflows for name in declared_in(flow.raw))
         done = "restarted" if self._restarted else "" if first else what_was_done(self._saved)
         note = f"{done} in {event.milliseconds:.0f} ms" if done else ""
         if not self.pool.is_outdated:  # else what was saved meanwhile counts with the load that follows

@@ -15,14 +15,14 @@ from flux_tui.runner.discovery import Unreadable, find_modules
 from flux_tui.runner.loader import load_modules
 from flux_tui.settings import Settings
 
-_MARK: Final = b"register_secret"
+_MARKS: Final = (b"register_secret", b"SecretStr", b"SecretBytes")
 
 
 def known_secrets(settings: Settings) -> Secrets:
     """Return what tells secrets by the names of their keys; those registered by value are masked from now on.
 
-    For them the modules of the project are imported whose text mentions ``register_secret``, and no others.
-    What only a handler registers, when it runs, is not known here.
+    For them the modules of the project are imported whose text mentions ``register_secret`` or a secret type
+    of pydantic, and no others. What only a handler registers, when it runs, is not known here.
     """
     registering = list(_registering(settings))
     if registering:
@@ -37,8 +37,12 @@ def known_secrets(settings: Settings) -> Secrets:
 
 def _registering(settings: Settings) -> Iterator[Path]:
     for found in find_modules(settings.workflows or [settings.project]):
-        if not isinstance(found, Unreadable) and _MARK in found.read_bytes():
+        if not isinstance(found, Unreadable) and _has_mark(found.read_bytes()):
             yield found
+
+
+def _has_mark(source: bytes) -> bool:
+    return any(mark in source for mark in _MARKS)
 
 
 def masked_report(report: ReplayReport, secrets: Secrets) -> ReplayReport:

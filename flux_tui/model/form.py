@@ -65,6 +65,8 @@ class Field(Struct, frozen=True, kw_only=True):
             words = [str(self.schema.get("format") or self.kind), *constraints.words(self.schema)]
         if self.nullable:
             words.append("may be empty")
+        elif self.schema.get("writeOnly") and not self.required and self.default is ABSENT:
+            words.append("has a default")
         return ", ".join(words)
 
 

@@ -1,5 +1,6 @@
 """Which fields of a form hold secrets, and the JSON of a field with its secrets masked."""
 
+from flux_tui.model.declared import is_declared
 from flux_tui.model.form import Field, Kind, Raw
 from flux_tui.model.json_text import JsonProblem, read_json, write_json
 from flux_tui.model.masked_json import MaskedJson
@@ -10,11 +11,7 @@ _WHOLE = write_json(MASK)
 
 def is_secret(field: Field, secrets: Secrets) -> bool:
     """Say whether all of a field is a secret: by its name, or because its schema says so."""
-    return (
-        field.name in secrets
-        or field.schema.get("format") == "password"
-        or field.schema.get("writeOnly") is True
-    )
+    return field.name in secrets or is_declared(field.schema)
 
 
 class SecretJson:

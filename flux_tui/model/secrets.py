@@ -1,7 +1,7 @@
 """Which keys hold secrets, and data and text with the secrets taken out.
 
-Keys are told by their names, from here and from the settings; values that no name gives away are those
-registered with the engine's ``register_secret``.
+Keys are told by their names, from here, from the settings, and from the types of the inputs; values that no
+name gives away are those registered with the engine's ``register_secret``.
 """
 
 import base64
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flux_engine.secrets import MASK, SHORTEST, registered
+from flux_tui.model.declared import declared
 from flux_tui.model.remade import Done, is_same, remade
 
 __all__ = ["MASK", "SECRET_WORDS", "Secrets", "in_environment"]
@@ -61,7 +62,9 @@ class Secrets:
         return self if more == self._more else Secrets(more)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._pattern.search(_normal(key[:KEY_CHARACTERS])) is not None
+        if not isinstance(key, str):
+            return False
+        return key in declared or self._pattern.search(_normal(key[:KEY_CHARACTERS])) is not None
 
     def redact(self, value: Any) -> Any:
         """Return a copy in which the value of every secret key, and every registered value, is a mask.

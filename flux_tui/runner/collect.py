@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from flux_engine.builder import WorkflowBuilder
 from flux_engine.definition import WorkflowDefinition
+from flux_tui.model.declared import declared, declared_in
 from flux_tui.runner.messages import Problem, WorkflowInfo
 from flux_tui.runner.problems import problem_of, read_source
 
@@ -121,6 +122,7 @@ def _home(group: list[Definition]) -> Definition:
 def _description(definition: Definition) -> dict[str, Any]:
     description = definition.workflow.describe()
     msgspec.json.encode(description)  # raises for what cannot be sent
+    declared.add(declared_in(description))
     return description
 
 

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from flux_engine import FluxConsoleLogger, FluxEngine, MemoryStorage, create_workflow, register_secret
 from flux_engine.secrets import MASK, SecretValues, registered
@@ -86,3 +87,41 @@ def test_the_console_logger_masks():
     told = io.StringIO()
     FluxConsoleLogger(stream=told).info(f"using {KEY}")
     assert told.getvalue() == f"[flux] info: using {MASK}\n"
+
+
+class Login(BaseModel):
+    """An input with secrets in every place."""
+
+    user: str = "ada"
+    token: SecretStr = SecretStr("by-default")
+    keys: dict[str, list[SecretBytes]] = {}
+    pin: Secret[int] | None = None
+
+
+async def test_a_secret_of_the_input_reaches_every_attempt_as_it_was_given():
+    """What pydantic shows of it is not what is stored, neither at first nor for a retry."""
+    seen: list[Login] = []
+    flow = create_workflow("login").input(Login)
+
+    @flow.step("use")
+    async def use(ctx):
+        seen.append(ctx.input)
+        if len(seen) == 1:
+            raise ValueError("not yet")
+
+    given = Login(
+        token=SecretStr(KEY), pin=Secret(1234), keys={"a": [SecretBytes(b"one"), SecretBytes(b"two")]}
+    )
+    async with FluxEngine(storage=MemoryStorage(), default_retries=0) as engine:
+        failed = await engine.execute(flow, given)
+        await engine.retry_step(flow, failed.id, "use")
+        await engine.execute(flow, {"token": KEY})
+        await engine.execute(flow, {})
+    assert seen == [given, given, Login(token=SecretStr(KEY)), Login()]
+
+
+def test_a_schema_has_no_default_that_is_only_shown_as_stars():
+    """A form that begins with it would send the stars."""
+    fields = create_workflow("login").input(Login).step("use", print).describe()["input_schema"]["properties"]
+    assert "default" not in fields["token"]
+    assert fields["user"]["default"] == "ada"
