@@ -13,19 +13,18 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.getters import query_one
-from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from flux_tui import actions, at_hand, flows, gone, selection
+from flux_tui import actions, at_hand, flows, selection
 from flux_tui.desk import Desk
 from flux_tui.flows import pointing
+from flux_tui.inbox import Inbox
 from flux_tui.model.filter import compile_filter
 from flux_tui.model.marks import Marks
 from flux_tui.model.run import DefinitionView, RunView
 from flux_tui.needs import Situation
-from flux_tui.news import Change
 from flux_tui.painting import paint_frugally
 from flux_tui.past import Past
 from flux_tui.presenting import Presenter
@@ -81,20 +80,17 @@ class MainScreen(Screen[None]):
     problem_pane = query_one("#problem-pane", Pane)
     footer = query_one(FooterLine)
 
-    class Changed(Message):
-        """The desk has news, to be found in ``_unheard``."""
-
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         paint_frugally(self)
         self.desk = desk
         self.selection = Selection()
         self.marks = Marks()
+        self.inbox = Inbox(self)
         self.clock: Timer | None = None
         self.past: Past = Past(self)
         self.saves = RetryOnSave(self)
         self._presenter = Presenter(self)
-        self._unheard: list[Change] = []
 
     # Layout
 
@@ -108,7 +104,7 @@ class MainScreen(Screen[None]):
         self.clock = self.set_interval(CLOCK, self._tick, pause=True)
         self.set_interval(AGES, self._age)
         self.set_class(self.desk.trace_only, "-trace-only")
-        self.desk.listen(self._hear)
+        self.desk.listen(self.inbox.hear)
         self.show()
         self.call_after_refresh(self._begin)
 
@@ -117,52 +113,11 @@ class MainScreen(Screen[None]):
         for module in WANTED_LATER:
             self.call_later(import_module, module)  # while nobody waits for it
 
-    # News of the desk
-
-    def _hear(self, change: Change) -> None:
-        """Take note of a change. What comes before the next look is shown at once, however much it is."""
-        self._unheard.append(change)
-        if len(self._unheard) == 1:
-            self.post_message(self.Changed())
-
-    @on(Changed)
+    @on(Inbox.Filled)
     def _news(self) -> None:
-        changes, self._unheard = self._unheard, []
-        for change in changes:
-            self._take_in(change)
-        self._adopt()
+        self.inbox.empty()
         self.saves.look()
         self.show()
-
-    def _take_in(self, change: Change) -> None:
-        if change.notice is not None:
-            self.app.notify(
-                change.notice.text,
-                title=change.notice.title,
-                severity=change.notice.severity,
-                timeout=change.notice.seconds,
-                markup=False,
-            )
-        if self.selection.run in change.runs:
-            view = self.desk.view(self.selection.run)
-            if view is not None:
-                self.selection = selection.with_news(self.selection, view)
-        self.marks.remove(change.gone)
-        gone.leave(self, change.gone)
-
-    def _adopt(self) -> None:
-        """Select the first workflow when nothing is selected yet; keep to a module when it changed."""
-        definitions = self.desk.definitions
-        path = self.selection.module
-        if path is None and self.selection.workflow is None and definitions.modules and self.desk.loaded:
-            path = next((each.path for each in definitions.modules if each.workflows), None)
-            if path is None:
-                path = definitions.modules[0].path
-            self.go_to_module(path)
-            if definitions.workflows:
-                self.selection = replace(self.selection, module=None)
-        elif path is not None and self.selection.workflow is None:
-            self.go_to_module(path)
 
     # What is looked at
 
