@@ -71,7 +71,9 @@ def show_tab(
         case ErrorView() if broken is not None and broken.problem is not None:
             view.show_problem(broken.problem, broken.output)
         case ErrorView():
-            happened = events if moment is None else events[: moment.place + 1]
+            happened = events
+            if run is not None and moment is not None:
+                happened = desk.open_runs.account(run.id)[: moment.place + 1]
             failed = () if step is None else failed_attempts(happened, step.name) or step.failures
             view.show(run, step, masked_attempts(failed, desk.secrets))
         case DataView():
@@ -81,7 +83,8 @@ def show_tab(
             lines = lines if moment is None else lines[: moment.printed]
             view.show(run, step, lines, elsewhere="" if events else trace_is_elsewhere(run))
         case EventView():
-            view.show(run, events, desk.bad_lines, None if moment is None else moment.place)
+            place = moment.place if moment is not None and whole(events) else None
+            view.show(run, events, desk.bad_lines, place)
         case TimelineView():
             present = None if run is None else desk.view(run.id)
             traced = events if whole(events) or present is None or not present.tried else ()
@@ -223,6 +226,11 @@ def graph_title(
     if origin is not None:
         parts.append(f"forked from {printable(origin.run)[:ID_CELLS]} at {printable(origin.step)}")
     return Content("  ".join(parts))
+
+
+def graph_name(view: RunView | None, definition: DefinitionView | None) -> str:
+    """Return the name of the workflow, with which the title of the graph begins."""
+    return printable(view.workflow if view is not None else "" if definition is None else definition.name)
 
 
 def whereabouts(view: RunView | None) -> str:

@@ -146,6 +146,6 @@ class Presenter:
         screen, desk, moment = self.screen, self.screen.desk, self.screen.past.moment
         if moment is None:
             title = looks.graph_title(desk, screen.selection, screen.run_view, screen.definition)
+            screen.graph_pane.show_title(title, name=looks.graph_name(screen.run_view, screen.definition))
         else:
-            title = looks.moment_title(desk, moment)
-        screen.graph_pane.show_title(title)
+            screen.graph_pane.show_title(looks.moment_title(desk, moment))

@@ -8,6 +8,14 @@ from textual.geometry import Region
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from flux_tui.model.text import cut
+
+CORNERS: Final = 6
+"""Cells of the upper edge that a title leaves to the frame."""
+
+SHORTEST_NAME: Final = 12
+"""Cells that a name keeps, however long the rest of the title is."""
+
 ZOOMED: Final = Content.assemble((" zoomed ", "reverse"), " ")
 
 
@@ -35,22 +43,36 @@ class Pane(Vertical):
         super().__init__(*children, id=id)
         self.title = Content(title)
         self.whereabouts = ""
+        self._name_length = 0
         self._edges: tuple[Region, ...] = ()
         self._written: dict[str, Content] = {}
 
     def on_mount(self) -> None:
         """Show the title."""
-        self.show_title(self.title)
+        self._write_title()
 
-    def show_title(self, title: Content) -> None:
-        """Write ``title`` into the frame."""
+    def show_title(self, title: Content, *, name: str = "") -> None:
+        """Write ``title`` into the frame. If it begins with ``name``, that gives way where not all fits."""
         self.title = title
-        alone = ZOOMED + title + Content.styled(self.whereabouts, "not bold")
-        self._write("border_title", -1, alone if self.zoomed else title)
+        self._name_length = len(name)
+        self._write_title()
+
+    def on_resize(self) -> None:
+        """Give the title as much as fits now."""
+        self._write_title()
+
+    def _write_title(self) -> None:
+        before = ZOOMED if self.zoomed else Content("")
+        behind = Content.styled(self.whereabouts, "not bold") if self.zoomed else Content("")
+        name, rest = self.title[: self._name_length], self.title[self._name_length :]
+        left = self.outer_size.width - CORNERS - sum(part.cell_length for part in (before, rest, behind))
+        if self._name_length and self.outer_size.width > 0 and name.cell_length > left:
+            name = Content(cut(name.plain, max(left, SHORTEST_NAME)))
+        self._write("border_title", -1, before + name + rest + behind)
 
     def watch_zoomed(self) -> None:
         """Say that this is all there is room for."""
-        self.show_title(self.title)
+        self._write_title()
 
     def show_subtitle(self, text: str) -> None:
         """Write ``text`` into the lower edge of the frame."""
