@@ -65,7 +65,7 @@ def tries_text(row: RowComparison) -> str:
 
 
 def remark(row: RowComparison, *, attempts: bool = False) -> str:
-    """Return what differs besides the time; empty when nothing does. ``attempts`` names them as well."""
+    """Return what differs besides the time; empty when nothing does. ``attempts`` says how many there were."""
     said: list[str] = []
     if row.presence in (Presence.FIRST, Presence.SECOND):
         return f"only in {'A' if row.presence is Presence.FIRST else 'B'}"
@@ -87,7 +87,19 @@ def remark(row: RowComparison, *, attempts: bool = False) -> str:
             more = f" +{len(names) - MOST_NAMES}" if len(names) > MOST_NAMES else ""
             shown = ", ".join(name[:NAME_CHARACTERS] for name in names[:MOST_NAMES])
             said.append(f"{section}: {shown}{more}")
+    if not said and row.attempts[0] != row.attempts[1]:
+        said.append("tries")
     return " · ".join(said)
+
+
+def no_details(row: RowComparison) -> str:
+    """Return what there is to say of a row of which no data, output or error differs."""
+    said = remark(row, attempts=True)
+    if row.presence in (Presence.FIRST, Presence.SECOND):
+        return f"This step is {said}."
+    if said:
+        return f"What differs: {said}. Data, output and errors are the same."
+    return "The same in both: data, output and errors do not differ."
 
 
 def summary(comparison: Comparison) -> str:

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from flux_tui.desk import Desk
 from flux_tui.model.compare import RUN, Comparison, RowComparison, compare
-from flux_tui.model.compare_words import comparison_text, summary
+from flux_tui.model.compare_words import comparison_text, no_details, summary
 from flux_tui.model.run import RunView
 from flux_tui.model.text import duration_text, printable, status_glyph, status_tone, status_word
 from flux_tui.model.tree import MISSING, Mark, Node
@@ -213,7 +213,7 @@ class CompareScreen(Screen[None]):
         if self.rows.selected.kind == RUN and self.comparison is not None and self.comparison.different:
             alike = "Both ended the same way. " if self.rows.selected.same else ""
             return f"{alike}The rows that are marked differ: go there to see in what."
-        return "The same in both: data, output and errors do not differ."
+        return no_details(self.rows.selected)
 
     @on(LineList.Highlighted, "#compare-rows")
     def _highlighted(self) -> None:

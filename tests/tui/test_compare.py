@@ -10,8 +10,8 @@ from test_app import LETTER, PARCEL, Opened, said, screen_of, until
 from textual.pilot import Pilot
 
 from flux_engine.execution import Changes, ErrorInfo, Frame
-from flux_tui.model.compare import Presence, compare, merged, moved_names, partner_of, places
-from flux_tui.model.compare_words import comparison_text, delta_text, ratio_text, remark, summary
+from flux_tui.model.compare import Presence, RowComparison, compare, merged, moved_names, partner_of, places
+from flux_tui.model.compare_words import comparison_text, delta_text, no_details, ratio_text, remark, summary
 from flux_tui.model.run import RunRowView, RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.tree import MISSING, Mark, Node, mark_of
@@ -127,6 +127,19 @@ def test_each_difference_stands_with_the_step_that_made_it() -> None:
     assert [each.mark for each in pay.differences[:2]] == [Mark.DELETED, Mark.DELETED]
     assert {each.name: each.second for each in pay.differences}["at"] == "orders.py:41 in pay"
     assert summary(comparison) == "2 steps differ · input differs · data at the end differs"
+
+
+def test_a_row_that_differs_in_nothing_to_unfold_says_in_what() -> None:
+    """Neither the table nor the details claim that such a row is the same."""
+    tries = RowComparison(kind="step", name="pack", statuses=("completed", "completed"), attempts=(2, 1))
+    assert (remark(tries), no_details(tries)) == (
+        "tries",
+        "What differs: attempts 2→1. Data, output and errors are the same.",
+    )
+    gone = RowComparison(kind="step", name="pack", presence=Presence.FIRST, statuses=("completed", None))
+    assert no_details(gone) == "This step is only in A."
+    same = RowComparison(kind="step", name="pack", statuses=("completed", "completed"))
+    assert no_details(same).startswith("The same in both")
 
 
 def test_a_copied_comparison_masks_secrets() -> None:
