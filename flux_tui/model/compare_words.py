@@ -65,7 +65,7 @@ def tries_text(row: RowComparison) -> str:
 
 
 def remark(row: RowComparison, *, attempts: bool = False) -> str:
-    """Return what differs besides the time; empty when nothing does. ``attempts`` says how many there were."""
+    """Return what differs besides the time; empty when nothing does. ``attempts`` counts them."""
     said: list[str] = []
     if row.presence in (Presence.FIRST, Presence.SECOND):
         return f"only in {'A' if row.presence is Presence.FIRST else 'B'}"
