@@ -79,7 +79,7 @@ class Desk(Verbs):
         self._unread = {"trace"} if trace_only else {"trace", "store"}
         self._clock = clock
         self._listener: Callable[[Change], None] = lambda _: None
-        self._open = OpenRuns(self.secrets)
+        self.open_runs = OpenRuns(self.secrets)
         self._looked_at: str | None = None
         self._reading_older = False
         self._busy_until = 0.0
@@ -155,15 +155,15 @@ class Desk(Verbs):
 
     def view(self, run_id: str) -> RunView | None:
         """Return a run that is open, or ``None`` while it is being read."""
-        return self._open.view(run_id)
+        return self.open_runs.view(run_id)
 
     def events_of(self, run_id: str) -> Sequence[TraceEvent]:
         """Return the trace events of a run that is open."""
-        return self._open.events(run_id)
+        return self.open_runs.events(run_id)
 
     def logs_of(self, run_id: str) -> Sequence[LogLine]:
         """Return what the steps of a run that is open printed and logged."""
-        return self._open.logs(run_id)
+        return self.open_runs.logs(run_id)
 
     @property
     def bad_lines(self) -> int:
@@ -182,7 +182,7 @@ class Desk(Verbs):
 
     def look_at(self, run_id: str) -> None:
         """Open a run: what is not known of it yet is read, and told as a change."""
-        self._looked_at = self._open.kept = run_id
+        self._looked_at = self.open_runs.kept = run_id
         self._tasks.spawn(self._opened(run_id))
 
     def filter(self, chosen: Filter) -> None:
@@ -228,7 +228,7 @@ class Desk(Verbs):
     def _take_trace(self, news: TraceNews) -> None:
         if news.reset:
             self.runs.forget_trace()
-            self._open.forget_trace()
+            self.open_runs.forget_trace()
         if self._trace.problem is not None and self.trace_only:
             self.become(note=self._trace.problem)
         if not (news.events or news.rows or news.reset or news.whole):
@@ -236,7 +236,7 @@ class Desk(Verbs):
         self.stay_busy()
         self.forget(news.deleted)
         for event in news.events:
-            self._open.take(event)
+            self.open_runs.take(event)
         self.census.count(news.rows)
         self.runs.merge_trace(news.rows)
         if self._alone is not None:
@@ -254,8 +254,8 @@ class Desk(Verbs):
 
     async def _read_whole(self) -> None:
         """Read open runs again of which the trace turned out to have more, before its end."""
-        for run_id in self._open.ids:
-            if self._trace.count(run_id) > len(self._open.events(run_id)):
+        for run_id in self.open_runs.ids:
+            if self._trace.count(run_id) > len(self.open_runs.events(run_id)):
                 await self._read_trace(run_id)
                 self.tell(Change(runs=frozenset({run_id})))
         self.when_read()
@@ -280,17 +280,17 @@ class Desk(Verbs):
 
     async def read(self, run_id: str) -> RunView | None:
         """Read what trace and store have of a run, and keep it open; ``None`` when there is nothing."""
-        if run_id not in self._open or not self._open.events(run_id):
+        if run_id not in self.open_runs or not self.open_runs.events(run_id):
             await self._read_trace(run_id)
         if self._store is not None:
             await self._read_stored(self._store, run_id)
-        return self._open.view(run_id)
+        return self.open_runs.view(run_id)
 
     async def _read_trace(self, run_id: str) -> None:
-        reading = self._open.reading()
+        reading = self.open_runs.reading()
         async for events in self._trace.pieces_of(run_id):
             reading.take(events)
-        self._open.put_read(run_id, reading)
+        self.open_runs.put_read(run_id, reading)
 
     # The store
 
@@ -311,7 +311,7 @@ class Desk(Verbs):
 
     async def _read_stored(self, store: StoreFeed, run_id: str) -> bool:
         view = await store.run(run_id)
-        return self._open.put_stored(run_id, view, reached=store.problem is None)
+        return self.open_runs.put_stored(run_id, view, reached=store.problem is None)
 
     async def _read_page(self, store: StoreFeed) -> None:
         async with self._paging:
@@ -363,7 +363,7 @@ class Desk(Verbs):
         gone = [row for run_id in run_ids if (row := self.runs.get(run_id)) is not None]
         for row in gone:
             self.runs.remove(row.id)
-            self._open.forget(row.id)
+            self.open_runs.forget(row.id)
             self.census.forget(row)
         if gone:
             ids = frozenset(row.id for row in gone)

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from flux_engine.storage.base import JournalEntry
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import fold
 from flux_tui.model.lineage import origin_of, with_copied
 from flux_tui.model.masked import masked_logs, masked_run
+from flux_tui.model.moments import whole
+from flux_tui.model.recounted import recounted
 from flux_tui.model.run import Driver, LogLine, RunView
 from flux_tui.model.secrets import Secrets
 
@@ -24,7 +27,7 @@ class _Open(Struct):
     """A run by both accounts. ``chosen`` is the view chosen for the two views in ``chosen_from``.
 
     ``logs`` and ``traced`` are made of the first ``folded`` events. ``driver`` is who has the run in hand, or
-    had it when the store was last read.
+    had it when the store was last read. ``recounted`` is made of the journal in ``recounted_from``.
     """
 
     events: list[TraceEvent] = field(default_factory=list)
@@ -35,6 +38,8 @@ class _Open(Struct):
     chosen: RunView | None = None
     chosen_from: tuple[RunView | None, RunView | None] = (None, None)
     driver: Driver | None = None
+    recounted: tuple[TraceEvent, ...] = ()
+    recounted_from: tuple[JournalEntry, ...] = ()
 
 
 class OpenRuns:
@@ -131,6 +136,18 @@ class OpenRuns:
         """Return the events of an open run."""
         entry = self._runs.get(run_id)
         return () if entry is None else entry.events
+
+    def account(self, run_id: str) -> Sequence[TraceEvent]:
+        """Return the events that moved an open run from its start: of the trace, else made of its journal."""
+        entry = self._runs.get(run_id)
+        if entry is None:
+            return ()
+        journal = () if entry.stored is None else entry.stored.journal
+        if entry.stored is None or not journal or whole(entry.events):
+            return entry.events
+        if entry.recounted_from is not journal:
+            entry.recounted, entry.recounted_from = recounted(entry.stored), journal
+        return entry.recounted
 
     def logs(self, run_id: str) -> Sequence[LogLine]:
         """Return what the steps of an open run printed and logged."""

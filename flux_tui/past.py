@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from flux_tui import selection
 from flux_tui.model.elsewhere import trace_is_elsewhere
+from flux_tui.model.masked import masked_run
 from flux_tui.model.moments import Moment, Moments, whole
 from flux_tui.model.run import RunView
 from flux_tui.needs import NO_RUN
@@ -25,7 +26,7 @@ class Past:
 
     def _followed(self) -> Moments:
         run = self._screen.selection.run
-        self._moments.follow(() if run is None else self._screen.desk.events_of(run))
+        self._moments.follow(() if run is None else self._screen.desk.open_runs.account(run))
         return self._moments
 
     @property
@@ -41,14 +42,14 @@ class Past:
 
     @property
     def view(self) -> RunView | None:
-        """The selected run as it stood at the moment, in the graph known now, so that no step moves."""
+        """The selected run as it stood at the moment, masked, in the graph known now, so that no step moves."""
         moment, present = self.moment, self._screen.run_view
         if moment is None or present is None:
             return present
-        if not moment.view.graph.guessed:
-            return moment.view
         if self._shown is None or self._shown[0].view is not moment.view:
-            self._shown = (moment, replace(moment.view, graph=present.graph))
+            graph = present.graph if moment.view.graph.guessed else moment.view.graph
+            then = masked_run(replace(moment.view, graph=graph), self._screen.desk.secrets)
+            self._shown = (moment, then)
         return self._shown[1]
 
     def problem(self) -> str | None:
@@ -56,12 +57,13 @@ class Past:
         run = self._screen.selection.run
         if run is None:
             return NO_RUN
-        events = self._screen.desk.events_of(run)
-        if not events:
+        desk = self._screen.desk
+        events, account = desk.events_of(run), desk.open_runs.account(run)
+        if not account:
             return f"the moments of this run are {trace_is_elsewhere(self._screen.run_view)}"
-        if not whole(events) and not self._screen.desk.whole:
+        if events and not whole(events) and not desk.whole:
             return "the beginning of the trace is still being read"
-        if not whole(events):
+        if not whole(account):
             return "the beginning of this run's trace is gone, so its moments cannot be told"
         return None
 
@@ -80,7 +82,8 @@ class Past:
             tell(self._screen, problem, title="Back in time", severity="warning")
             return
         moments = self._followed()
-        self.go((moments.at_event(place) or 1) if place is not None else moments.at_time(time))
+        traced = place is not None and whole(self._screen.desk.events_of(self._screen.selection.run or ""))
+        self.go((moments.at_event(place) or 1) if place is not None and traced else moments.at_time(time))
 
     def leave(self) -> bool:
         """Return to the present and show it; return whether the screen was not there already."""

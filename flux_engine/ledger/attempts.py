@@ -2,6 +2,7 @@
 
 import msgspec
 
+from flux_engine.back_off import BackOff
 from flux_engine.codec import decode
 from flux_engine.definition import StepDefinition
 from flux_engine.execution import ErrorInfo, StepStatus
@@ -153,7 +154,10 @@ class AttemptEntries(Books):
         """The attempt has failed. ``delay`` is the back-off in seconds; ``None``: the step has failed."""
         exception = outcome.error or AssertionError("a failed attempt has an error")
         error = describe_exception(exception, step=step.name)
-        entry = self._enter(self._ended(started, StepStatus.FAILED, outcome, error))
+        ended = self._ended(started, StepStatus.FAILED, outcome, error)
+        if delay is not None:
+            ended = msgspec.structs.replace(ended, detail=as_json(BackOff(delay=delay)))
+        entry = self._enter(ended)
         final = delay is None
         self._trace(
             EventType.STEP_ERROR if final else EventType.STEP_RETRY,

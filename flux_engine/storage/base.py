@@ -70,6 +70,7 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
 
     ``seen`` is how many results the run had when the attempt started, ``ordinal`` the place of this result
     among the results of the run, from 1: together they say which data the step was given.
+    A failed attempt that is tried again has the back-off in ``detail``.
 
     A ``RETRY`` marks the point where a run was sent back to ``step``: ``detail`` names the steps
     whose results no longer count, ``changes`` is the edit that was merged over the restored data.

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from flux_engine.execution import Changes, ErrorInfo
+from flux_engine.storage.base import JournalEntry
 from flux_tui.model.spans import FailedAttempt, Span
 
 
@@ -108,7 +109,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     its way again by a retry or a resume, and ``duration`` counts from there. ``updated_at`` is the time
     of the latest news. ``passes`` are the times of all retries, where only the store knows them, and
     ``worked`` is how long all passes that have ended took, where the trace tells. ``driver`` is who has
-    the run in hand, or had it when it was last looked at; only the store knows.
+    the run in hand, or had it when it was last looked at; only the store knows. ``journal`` is what the
+    store has of the run, entry by entry, where it is the store that tells.
     """
 
     id: str
@@ -128,6 +130,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     final_data: Mapping[str, Any] | None = None
     before: tuple[str, ...] = ()
     driver: Driver | None = None
+    journal: tuple[JournalEntry, ...] = ()
 
     def step(self, name: str) -> StepView | None:
         """Return a step by name, or ``None``."""

@@ -1,12 +1,13 @@
 """A run as the store has it, and which of two accounts of a run to show: the trace's or the store's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
 import msgspec
 from msgspec.structs import replace
 
+from flux_engine.back_off import back_off_of
 from flux_engine.execution import AttemptRecord, StepHistory, StepStatus, WorkflowState
 from flux_engine.journal import RetryDetail, workflow_state
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord
@@ -35,7 +36,10 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry], now: float 
     resumed = None
     passes: list[float] = []
     signals: dict[str, list[float]] = {}
+    pauses: dict[str, float] = {}
     for entry in entries:
+        if entry.kind is EntryKind.ATTEMPT:
+            pauses |= _pause(entry)
         if entry.kind is EntryKind.RETRY:
             detail = msgspec.json.decode(entry.detail or "{}", type=RetryDetail)
             tries = {name: count for name, count in tries.items() if name not in detail.superseded}
@@ -55,12 +59,14 @@ def from_journal(record: RunRecord, entries: Sequence[JournalEntry], now: float 
                 status=_between_tries(view, step, tries.get(step.name, 0)),
                 tries=tries.get(step.name, 0),
                 tried=tuple(_awaited(step.tried, signals.get(step.name, ()))),
+                waiting_until=_again_at(view, step, pauses),
             )
             for step in view.steps
         ),
         driver=driver_of(record.owner),
         resumed_at=None if resumed is None else since,
         passes=tuple(passes),
+        journal=tuple(entries),
         duration=None if view.ended_at is None or since is None else max(view.ended_at - since, 0.0),
     )
 
@@ -69,6 +75,17 @@ def _between_tries(view: RunView, step: StepView, tries: int) -> str:
     """Return the status of a step, which goes on for as long as a failed attempt is tried again."""
     again = step.max_tries is not None and tries < step.max_tries
     return "running" if step.status == "failed" and view.status == "running" and again else step.status
+
+
+def _pause(entry: JournalEntry) -> dict[str, float]:
+    """Return until when, in milliseconds, the step of a failed attempt is backed off; 0 for another one."""
+    pause, ended = back_off_of(entry), entry.completed_at
+    return {entry.step: 0.0 if pause is None or ended is None else (ended + pause.delay) * 1000}
+
+
+def _again_at(view: RunView, step: StepView, pauses: Mapping[str, float]) -> float | None:
+    waits = step.status == "failed" and view.status == "running"
+    return pauses.get(step.name) or None if waits else None
 
 
 def _awaited(tried: Sequence[Span], signals: Sequence[float]) -> Iterator[Span]:

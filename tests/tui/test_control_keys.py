@@ -95,7 +95,7 @@ async def test_a_commit_in_doubt_is_answered_without_typing() -> None:
         doubt = StepView(
             name="pay", index=2, status="suspended", waits_for=WaitView(signal="pay", in_doubt=True)
         )
-        desk._open.put_stored(
+        desk.open_runs.put_stored(
             "aaa", RunView(id="aaa", workflow="claim", status="suspended", steps=(wait, doubt))
         )
         screen = screen_of(pilot)

@@ -252,7 +252,7 @@ async def test_a_run_that_was_deleted_elsewhere_is_left_with_a_word() -> None:
         desk.forget(["aaa"])
         await until(lambda: screen.selection.run == "bbb", "the neighbour")
         assert "no longer in the store" in said(pilot)
-        desk._open.take(TraceEvent(type=EventType.WORKFLOW_DELETE, workflow_id="bbb", **common))
+        desk.open_runs.take(TraceEvent(type=EventType.WORKFLOW_DELETE, workflow_id="bbb", **common))
         desk.forget(["bbb"])
         await until(lambda: screen.selection.run is None, "the workflow")
         assert screen.selection.workflow == "parcel"

@@ -61,7 +61,7 @@ async def test_a_fork_tells_where_it_comes_from_and_leads_there() -> None:
         begun = TraceEvent(
             **{**{name: getattr(start, name) for name in start.__struct_fields__}, "meta": meta}
         )
-        desk._open.open("bbbbbbbb", [begun])
+        desk.open_runs.open("bbbbbbbb", [begun])
         desk.trace(begun)
         screen = screen_of(pilot)
         screen.go_to_run("bbbbbbbb")
