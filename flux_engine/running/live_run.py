@@ -199,7 +199,10 @@ class LiveRun(Generic[InputT, DataT]):
         self._news.set()
 
     def expire(self, step: str) -> None:
-        """Fail a step whose signal did not come in time."""
+        """Fail a step whose signal did not come in time; one that waits no longer, or for longer, goes on."""
+        waiting = waiting_of(self.progress.steps[step].last)
+        if waiting is None or waiting.until is None or waiting.until > self.services.clock.now():
+            return
         self.ledger.expire(self._definition.step(step))
         self._failed = True
         self._news.set()

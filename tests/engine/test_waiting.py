@@ -246,6 +246,27 @@ async def test_a_signal_in_time_leaves_nothing_to_run_out(make_engine):
     assert (await engine.get(suspended.id)).status == result.status == "completed"
 
 
+async def test_the_time_of_a_wait_passes_without_effect_while_the_run_goes_on(make_engine):
+    """Its signal came in time: a step behind it may last longer than the wait could."""
+    clock, started, go_on = ManualClock(), asyncio.Event(), asyncio.Event()
+
+    async def slow(ctx):
+        started.set()
+        await go_on.wait()
+
+    flow = create_workflow("w").step("ask", lambda ctx: wait("go", timeout=60)).step("slow", slow)
+    engine = make_engine(clock=clock)
+    await engine.execute(flow, run_id="r")
+    await clock.sleeper()
+    running = asyncio.ensure_future(engine.signal(flow, "r", "go"))
+    await started.wait()
+    clock.advance(61)
+    for _ in range(5):  # whoever sleeps on the clock comes to its turn
+        await asyncio.sleep(0)
+    go_on.set()
+    assert ((await running).status, (await engine.get("r")).error) == ("completed", None)
+
+
 async def test_time_outs_survive_a_restart(make_engine):
     """Another engine that recovers watches them, those that have passed included."""
     clock = ManualClock()
