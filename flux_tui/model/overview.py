@@ -124,13 +124,16 @@ def margins(view: View, box: Box) -> tuple[int, int]:
 
 
 def hidden(layout: Layout, view: View) -> Hidden:
-    """Count the steps off each side of the part in view; one that is cut by an edge counts as off it."""
+    """Count the steps off each side of the part in view; one that is cut by an edge counts as off it.
+
+    Above and below, one whose text is in view counts as seen, if only a line of its frame is not.
+    """
     across = layout.mode is not Mode.LIST
     return Hidden(
         left=sum(across and box.x < view.x for box in layout.boxes),
         right=sum(across and box.x + box.width > view.x + view.width for box in layout.boxes),
-        above=sum(box.y < view.y for box in layout.boxes),
-        below=sum(box.y + box.height > view.y + view.height for box in layout.boxes),
+        above=sum(box.row < view.y for box in layout.boxes),
+        below=sum(box.y + box.height - (box.row - box.y) > view.y + view.height for box in layout.boxes),
     )
 
 

@@ -66,12 +66,15 @@ def test_an_aid_never_takes_all_of_the_place(count, wide, mode, width, height):
 
 
 def test_a_step_that_is_cut_by_an_edge_counts_as_hidden():
-    """Only what is seen whole is in view."""
+    """Only what is seen whole is in view; a line of its frame does not count, its text does."""
     layout = lay_out(chain(5))
     second = layout.boxes[1]
     assert hidden(layout, View(0, 0, layout.width, layout.height)) == Hidden()
     assert hidden(layout, View(second.x + 1, 0, layout.width, layout.height)) == Hidden(left=2)
-    assert hidden(layout, View(0, 1, second.x + second.width, 2)) == Hidden(right=3, above=5, below=5)
+    assert hidden(layout, View(0, 1, second.x + second.width, 2)) == Hidden(right=3)
+    assert hidden(layout, View(0, 2, second.x + second.width, 1)) == Hidden(right=3, above=5)
+    assert hidden(layout, View(0, 0, second.x + second.width, 2)) == Hidden(right=3, below=5)
+    assert hidden(lay_out(chain(5), Mode.LIST), View(0, 1, 80, 2)) == Hidden(above=1, below=2)
 
 
 def test_the_line_counts_what_is_hidden_and_names_what_is_at_hand():
