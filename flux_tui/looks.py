@@ -87,7 +87,8 @@ def show_tab(
             view.show(run, events, desk.bad_lines, place)
         case TimelineView():
             present = None if run is None else desk.view(run.id)
-            traced = events if whole(events) or present is None or not present.tried else ()
+            account = () if run is None else desk.open_runs.account(run.id)
+            traced = account if whole(account) or present is None or not present.tried else ()
             name = None if step is None else step.name
             view.show(present, name, traced, desk.now(), None if moment is None else moment.time)
         case SourceView():

@@ -19,6 +19,7 @@ from flux_tui.model.run import RunView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.stored import from_journal
 from flux_tui.open_runs import OpenRuns
+from flux_tui.widgets.timeline_view import TimelineView
 
 CONCLUDED = {EventType.WORKFLOW_SUSPEND, EventType.WORKFLOW_START}
 """A journal does not say of a pass that a signal began, and a step that waits suspends its run by itself."""
@@ -219,3 +220,28 @@ async def test_a_run_of_a_store_whose_trace_was_rotated_has_its_moments(tmp_path
     assert whole(runs.account(done.id))
     runs.open(done.id, traced)
     assert list(runs.account(done.id)) == traced
+
+
+async def test_the_timeline_of_a_run_that_only_the_store_knows_has_its_compensations(tmp_path: Path) -> None:
+    """They are drawn as of a run whose trace is here."""
+
+    def fail(_: Any) -> None:
+        raise ValueError("no room")
+
+    trip = create_workflow("trip").step("train", lambda ctx: None, compensate=lambda ctx: None)
+    story = Story(tmp_path)
+    async with story.engine as engine:
+        failed = await engine.execute(trip.step("hotel", fail, retries=0))
+        stored = await story.stored(failed.id)
+    async with Opened() as (desk, pilot):
+        desk.trace(started(failed.id, PARCEL))
+        desk.open_runs.open(failed.id, [])
+        desk.open_runs.put_stored(failed.id, stored)
+        screen = screen_of(pilot)
+        screen.go_to_run(failed.id)
+        await pilot.press("I")
+        await pilot.pause()
+        view = screen.details.views["timeline"]
+        assert isinstance(view, TimelineView)
+        kinds = [span.kind for lane in view.rows.line.lanes for span in lane.spans]
+        assert kinds == ["attempt", "compensation", "attempt"]
