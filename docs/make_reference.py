@@ -37,7 +37,7 @@ GROUPS = {
     ),
     "Storage": (
         "WorkflowStorage SQLiteStorage MemoryStorage Transaction RunTransaction StatementResult "
-        "import_gravito ImportReport"
+        "import_exported import_gravito ImportReport"
     ),
     "Trace and logs": (
         "FluxTraceSink JsonFileTraceSink MultiTraceSink LoggingTraceSink CallbackTraceSink TraceEvent "

@@ -25,6 +25,7 @@ from flux_engine.errors import (
     FluxError,
     InvalidInputError,
     InvalidTransitionError,
+    MaskedRunError,
     OwnershipLostError,
     RunBusyError,
     RunExistsError,
@@ -55,6 +56,7 @@ from flux_engine.execution import (
     WaitsFor,
     WorkflowState,
 )
+from flux_engine.exported_run import import_exported
 from flux_engine.gravito import ImportReport, import_gravito
 from flux_engine.hooks import HookEvent, Hooks
 from flux_engine.logger import FluxConsoleLogger, FluxLogger, FluxSilentLogger
@@ -105,6 +107,7 @@ __all__ = [
     "InvalidTransitionError",
     "JsonFileTraceSink",
     "LoggingTraceSink",
+    "MaskedRunError",
     "MemoryStorage",
     "MultiTraceSink",
     "OwnershipLostError",
@@ -147,6 +150,7 @@ __all__ = [
     "create_workflow",
     "exponential",
     "fixed",
+    "import_exported",
     "import_gravito",
     "none",
     "profile",

@@ -187,6 +187,7 @@ class FluxEngine(RunControl, RunQueries, RunReplay):
         Raises:
             RunNotFoundError, WorkflowMismatchError, RunBusyError, StepNotFoundError.
             DefinitionChangedError: steps before this one have changed.
+            MaskedRunError: the run was imported from an export whose secrets were masked.
             SerializationError, InvalidInputError: the edit cannot be stored or does not fit ``.data(type)``.
         """
         definition = as_definition(workflow)

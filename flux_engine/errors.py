@@ -11,6 +11,7 @@ Each message says what was expected, what was found and what to do next.
     ├── StepNotFoundError          the workflow has no such step
     ├── DefinitionChangedError     the workflow's steps are no longer those of the run
     ├── RunBusyError               another engine owns the run
+    ├── MaskedRunError             the run is for looking at: values in it are masked
     ├── OwnershipLostError         this engine no longer owns the run
     ├── InvalidTransitionError     the status does not allow it
     ├── SignalMismatchError        the run waits for another signal
@@ -88,6 +89,10 @@ class DefinitionChangedError(FluxError):
 
 class RunBusyError(FluxError):
     """Another engine owns the run and is alive."""
+
+
+class MaskedRunError(FluxError):
+    """The run was imported from an export whose secrets were masked, so it can only be looked at."""
 
 
 class OwnershipLostError(FluxError):

@@ -6,6 +6,7 @@ that it was given then. Commits and signals are answered from the record. Nothin
 
 import asyncio
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec import structs
@@ -17,7 +18,7 @@ from flux_engine.context import Context
 from flux_engine.data import Data
 from flux_engine.definition import StepDefinition, WorkflowDefinition
 from flux_engine.engine_parts import EngineParts
-from flux_engine.errors import FatalError, InvalidInputError, WaitTimeoutError
+from flux_engine.errors import FatalError, InvalidInputError, MaskedRunError, WaitTimeoutError
 from flux_engine.execution import RunStatus, StepStatus
 from flux_engine.hooks import Hooks
 from flux_engine.journal import Progress, StepProgress, decode_error, stored_steps
@@ -62,6 +63,7 @@ class RunReplay(EngineParts):
 
         Raises:
             RunNotFoundError, WorkflowMismatchError.
+            MaskedRunError: the values of the run are masked.
         """
         definition = as_definition(workflow)
         await self.init()
@@ -86,7 +88,8 @@ class RunReplay(EngineParts):
     ) -> list[ReplayReport]:
         """Replay the runs of a workflow, the newest first: at most ``limit`` of those with this status.
 
-        ``status=None`` takes runs of every status. Raises as ``replay``.
+        ``status=None`` takes runs of every status. Runs whose values are masked are passed over. Raises as
+        ``replay``.
         """
         definition = as_definition(workflow)
         await self.init()
@@ -98,7 +101,9 @@ class RunReplay(EngineParts):
                 workflow=definition.name, statuses=as_statuses(status), before=before, limit=size
             )
             rows = await self._storage.list(query)
-            reports += [await self.replay(definition, row.id, ignore=ignore) for row in rows]
+            for row in rows:
+                with suppress(MaskedRunError):  # nothing to compare with
+                    reports.append(await self.replay(definition, row.id, ignore=ignore))
             if len(rows) < size:
                 break
             before = (rows[-1].created_at, rows[-1].id)

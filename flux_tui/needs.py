@@ -94,8 +94,15 @@ def an_ended_run(now: Situation) -> str | None:
         return PAST
     if now.run.status in ("running", "pending"):
         return still_running(now.run)
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
+    return unable_to_go_on(now.run, now.definition)
+
+
+def unable_to_go_on(run: RunView, definition: DefinitionView | None) -> str | None:
+    """Say why nothing can be made of a run here."""
+    if definition is None:
+        return f"no module loaded here defines {run.workflow!r}"
+    if run.graph.masked:
+        return "the values of the run were masked in its export: import one that was made with --reveal"
     return None
 
 
@@ -147,9 +154,7 @@ def a_paused_run(now: Situation) -> str | None:
         return NO_RUN
     if now.run.status != "paused":
         return f"the run is {now.run.status}: only a paused run goes step by step; b sets a breakpoint"
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
-    return None
+    return unable_to_go_on(now.run, now.definition)
 
 
 def a_selected_step(now: Situation) -> str | None:
@@ -170,9 +175,7 @@ def a_run_to_watch(now: Situation) -> str | None:
         return NO_RUN
     if now.run.status in ENDED:
         return f"the run is {now.run.status}: there is nothing to retry; t retries a step"
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
-    return None
+    return unable_to_go_on(now.run, now.definition)
 
 
 def not_on_restate(reason: str, need: Needs) -> Needs:
@@ -206,9 +209,7 @@ def a_run_left(now: Situation) -> str | None:
         return PAST
     if now.run.status not in ("interrupted", "paused"):
         return f"the run is {now.run.status}: only an interrupted or paused run is resumed"
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
-    return None
+    return unable_to_go_on(now.run, now.definition)
 
 
 def a_waiting_run(now: Situation) -> str | None:
@@ -219,9 +220,7 @@ def a_waiting_run(now: Situation) -> str | None:
         return PAST
     if now.run.status not in ("suspended", "running") or not now.run.waits:
         return f"the run is {now.run.status} and waits for no signal"
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
-    return None
+    return unable_to_go_on(now.run, now.definition)
 
 
 def an_open_run(now: Situation) -> str | None:

@@ -1,7 +1,7 @@
 """What the actions need that make something of a run, or are done to many."""
 
 from flux_tui.model.lineage import unfinished_before
-from flux_tui.needs import NO_RUN, PAST, Needs, Situation, a_runner
+from flux_tui.needs import NO_RUN, PAST, Needs, Situation, a_runner, unable_to_go_on
 
 
 def unless_marked(need: Needs) -> Needs:
@@ -19,8 +19,8 @@ def a_step_to_fork_at(now: Situation) -> str | None:
         return NO_RUN
     if now.moment is not None:
         return PAST
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
+    if (unable := unable_to_go_on(now.run, now.definition)) is not None:
+        return unable
     if now.step is None:
         return "select a step first"
     before = unfinished_before(now.run, now.step.name)
@@ -33,8 +33,8 @@ def a_run_to_replay(now: Situation) -> str | None:
     """Say why there is nothing to replay."""
     if now.run is None:
         return NO_RUN
-    if now.definition is None:
-        return f"no module loaded here defines {now.run.workflow!r}"
+    if (unable := unable_to_go_on(now.run, now.definition)) is not None:
+        return unable
     if now.run.status in ("running", "pending"):
         return "the run is still running: replay what it has recorded when it rests"
     return None

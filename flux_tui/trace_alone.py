@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from flux_engine.exported_run import EXPORT
 from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.feed.trace import TraceNews
 from flux_tui.model import parse
 from flux_tui.model.definitions import Definitions, ModuleView
-from flux_tui.model.export import EXPORT, sources_of
+from flux_tui.model.export import sources_of
 from flux_tui.model.run import DefinitionView, graph_spec
 from flux_tui.model.source import embed
 from flux_tui.model.waits import until_text

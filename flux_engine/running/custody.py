@@ -21,6 +21,7 @@ from flux_engine.execution import RunStatus
 from flux_engine.journal import INTERRUPTED, Progress, decode_error, progress_of, stored_steps, waiting_of
 from flux_engine.large_values import read_journal
 from flux_engine.ledger import Ledger
+from flux_engine.masked import check_unmasked, is_masked
 from flux_engine.plan import check_goes_on, merged_steps
 from flux_engine.result import FluxResult
 from flux_engine.running.deadlines import Deadline
@@ -87,13 +88,17 @@ class Custody:
         return record
 
     async def look(self, definition: WorkflowDefinition[Any, Any], run_id: str) -> tuple[RunRecord, Progress]:
-        """Return a run and where it stands, its steps in the order of ``definition``."""
+        """Return a run and where it stands, its steps in the order of ``definition``.
+
+        Raises ``RunNotFoundError``, ``WorkflowMismatchError`` and ``MaskedRunError``.
+        """
         record = await self.find(run_id)
         if record.workflow != definition.name:
             raise WorkflowMismatchError(
                 f"Run {run_id} belongs to workflow {record.workflow!r}, not to {definition.name!r}. "
                 f"Pass workflow {record.workflow!r}, or the id of a run of {definition.name!r}."
             )
+        check_unmasked(record)
         progress = Progress(merged_steps(definition, stored_steps(record)))
         for entry in await read_journal(self._services.storage, run_id):
             progress.add(entry)
@@ -247,7 +252,9 @@ class Custody:
         found: list[RunRecord] = []
         for row in await self._all(workflow, RunStatus.RUNNING):
             record = await self._services.storage.find(row.id)
-            if record is not None and record.status is RunStatus.RUNNING and self._is_free(record):
+            if record is None or record.status is not RunStatus.RUNNING or is_masked(record):
+                continue
+            if self._is_free(record):
                 found.append(record)
         return [record for record in found if self.in_hand(record.id) is None]
 

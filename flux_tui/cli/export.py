@@ -4,13 +4,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from flux_engine.trace.events import TraceEvent
+from flux_engine.trace.events import EventType, TraceEvent
 from flux_engine.trace.reader import read_events
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
@@ -50,7 +49,7 @@ def export(
     settings = settings_with(db=db, trace=trace)
     run_id = run_of(settings, run).id
     view = asyncio.run(_view(settings, run_id))
-    events = list(_events(settings.trace, run_id))
+    events = _events(settings.trace, run_id)
     secrets = None if reveal else known_secrets(settings)
     made = export_run(view, events, secrets, project=settings.project, now=time.time() * 1000)
     if out is not None and str(out) == "-":
@@ -83,6 +82,12 @@ async def _view(settings: Settings, run_id: str) -> RunView:
     return view
 
 
-def _events(trace: Path, run_id: str) -> Iterator[TraceEvent]:
-    if trace.is_file():
-        yield from (event for event in read_events(trace) if event.workflow_id == run_id)
+def _events(trace: Path, run_id: str) -> list[TraceEvent]:
+    """Return what the trace has of the run, since a run of this id was deleted last."""
+    found: list[TraceEvent] = []
+    for event in read_events(trace) if trace.is_file() else ():
+        if event.workflow_id == run_id and event.type == EventType.WORKFLOW_DELETE:
+            found.clear()
+        elif event.workflow_id == run_id:
+            found.append(event)
+    return found

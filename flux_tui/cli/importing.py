@@ -1,4 +1,4 @@
-"""``flux import``: taking over the runs of another store: the ancestor's, a file's, or a server's."""
+"""``flux import``: taking over the runs of another store, of the ancestor, or one that was exported."""
 
 import asyncio
 import sqlite3
@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from flux_engine.exported_run import EXPORT, put_exported, read_exported
 from flux_engine.gravito import TABLE, ImportReport, import_gravito
 from flux_engine.storage.schema import APPLICATION_ID
 from flux_engine.storage.transfer import copy_runs
@@ -16,9 +17,10 @@ from flux_engine.trace.events import decode_event
 from flux_tui.address import AddressError, StoreAddress
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
-from flux_tui.cli.options import Db, Json, settings_with
+from flux_tui.cli.options import Db, Json, Trace, settings_with
 from flux_tui.cli.texts import shown_store
 from flux_tui.model.json_text import write_json
+from flux_tui.retelling import retell
 from flux_tui.settings import Settings
 from flux_tui.stores import open_store
 from flux_tui.workspace import make_folder
@@ -26,6 +28,11 @@ from flux_tui.workspace import make_folder
 _SQLITE: Final = b"SQLite format 3\x00"
 _LONGEST_LINE: Final = 64 * 1024 * 1024
 SOME_FAILED: Final = 1
+_MASKED: Final = (
+    "{}: secrets were masked when it was exported, so the run can be looked at and does not go on; "
+    "exported with --reveal, it does"
+)
+STORE, GRAVITO, RUN = "store", "gravito", "run"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,6 +43,7 @@ def add_to(app: typer.Typer) -> None:
             "flux import old/flux.db",
             "flux import .flux/flux.db --db postgresql://flux@db.internal/flux",
             "flux import old/flux.db --overwrite --json",
+            "flux import order-process-3f2a9c.flux",
             codes={SOME_FAILED: "some runs were left out"},
         ),
     )(import_runs)
@@ -45,7 +53,8 @@ def import_runs(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|DSN", help="A store of Flux, or an SQLite file of @gravito/flux; it is only read."
+            metavar="FILE|DSN",
+            help="A store of Flux, an exported run, or a file of @gravito/flux; only read.",
         ),
     ],
     *,
@@ -53,19 +62,21 @@ def import_runs(
         bool, typer.Option("--overwrite", help="Replace runs that the store has already.")
     ] = False,
     db: Db = None,
+    trace: Trace = None,
     as_json: Json = False,
 ) -> None:
-    """Copy the runs of another store into the store here.
+    """Copy the runs of another store, or a run that was exported, into the store here.
 
-    A run that a process has in hand is left out and named: two stores would go on with it.
+    A run that a process has in hand is left out and named: two stores would go on with it. One whose
+    secrets were masked when it was exported can be looked at, and does not go on.
     """
-    settings = settings_with(db=db)
+    settings = settings_with(db=db, trace=trace)
     address = _address(source)
     if _is_same(address, settings.db):
         raise UsageError(f"{address} is the store here. Name the one to copy to with --db")
-    own = address.file is None or check(address.file)
+    kind = STORE if address.file is None else kind_of(address.file)
     make_folder(settings.db.folder(settings.project))
-    copy = _copied if own else _taken
+    copy = {STORE: _copied, RUN: _put, GRAVITO: _taken}[kind]
     report = asyncio.run(copy(settings, address, overwrite))
     typer.echo(f"{report}\ninto {shown_store(settings.db)}. See them with: flux runs list", err=True)
     if as_json:
@@ -106,8 +117,23 @@ async def _taken(settings: Settings, address: StoreAddress, overwrite: bool) -> 
         await storage.close()
 
 
-def check(path: Path) -> bool:
-    """Return whether a file is a store of Flux; it is one of the ancestor else.
+async def _put(settings: Settings, address: StoreAddress, overwrite: bool) -> ImportReport:  # noqa: FBT001
+    """Put an exported run into the store, and what happened in it into the trace."""
+    found = await asyncio.to_thread(read_exported, Path(str(address.file)))
+    storage = open_store(settings.db)
+    try:
+        report = await put_exported(found, storage, name=str(address), overwrite=overwrite)
+    finally:
+        await storage.close()
+    if report.imported:
+        await asyncio.to_thread(retell, settings.trace, found, anew=overwrite)
+        if found.masked:
+            typer.echo(_MASKED.format(address), err=True)
+    return report
+
+
+def kind_of(path: Path) -> str:
+    """Return what a file is: a store of Flux, one of the ancestor, or an exported run.
 
     Raises ``UsageError`` for a file that cannot be imported, saying what it is and what to do with it.
     """
@@ -117,16 +143,19 @@ def check(path: Path) -> bool:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     if line.startswith(_SQLITE):
-        return _is_own(path)
+        return STORE if _is_own(path) else GRAVITO
     try:
-        decode_event(line)
+        event = decode_event(line)
     except msgspec.MsgspecError:
         raise UsageError(
-            f"{path} is no SQLite file: expected a store of Flux, or of @gravito/flux with the table {TABLE}"
+            f"{path} is no exported run, and no SQLite file: expected a store of Flux, or of @gravito/flux "
+            f"with the table {TABLE}"
         ) from None
+    if event.type == EXPORT:
+        return RUN
     raise UsageError(
-        f"{path} is a trace or an exported run. It tells what happened and lacks what a store needs to go on "
-        f"with a run, so it cannot become one. Look at it with: flux-tui {path}"
+        f"{path} is a trace, of which any part may be gone. Look at it with: flux-tui {path}. "
+        "To import a run, write it with flux export RUN where its store is"
     )
 
 

@@ -2,7 +2,8 @@
 
 The file is a trace like any other (see ``docs/trace-format.md``), so any reader of traces reads it. Its first
 event, ``flux:export``, says that it is an export, whether secrets are masked, and has the source of the
-handlers. Paths are relative to the project, so that nothing tells whose machine it came from.
+handlers. Paths are relative to the project, so that nothing tells whose machine it came from; values that are
+revealed stay as they are, paths in them too, for the file can become a run again.
 """
 
 import json
@@ -14,17 +15,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flux_engine.exported_run import EXPORT, FORMAT
 from flux_engine.secrets import MASK
-from flux_engine.trace.events import EventType, TraceEvent, decode_event
+from flux_engine.trace.events import EventType, TraceEvent, decode_event, encode_event
 from flux_tui.model import parse
+from flux_tui.model.beginning import beginning
 from flux_tui.model.event_json import event_line
 from flux_tui.model.json_text import tagged
+from flux_tui.model.recounted import recounted
 from flux_tui.model.run import NodeSpec, RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import source_lines
 
-EXPORT: Final = "flux:export"
-FORMAT: Final = 1
 SUFFIX: Final = ".flux"
 
 _CLOSING: Final = {
@@ -35,6 +37,8 @@ _CLOSING: Final = {
     "suspended": EventType.WORKFLOW_SUSPEND,
     "interrupted": EventType.WORKFLOW_PAUSE,
 }
+_VALUES: Final = ("input", "data", "changes")
+_META_VALUES: Final = ("output", "edit")
 _COPIED: Final = frozenset({"completed", "skipped", "compensated"})
 """How steps stand that a fork takes from another run."""
 
@@ -54,12 +58,19 @@ def export_run(
 
     ``secrets`` are masked; ``None`` leaves everything as it is. ``now`` is milliseconds since the epoch.
     """
-    whole = any(event.type == EventType.WORKFLOW_START and event.graph is not None for event in events)
-    told = _completed(run, events) if whole else list(events_of(run))
-    if not any(event.graph is not None for event in told):
-        told.insert(0, _start(run))
-    lines = [_line(_header(run, secrets, now), None), *(_line(event, secrets) for event in told)]
-    text = _without_places("\n".join(lines) + "\n", project)
+    told = _told(run, events)
+    if told[0].type != EventType.WORKFLOW_START or told[0].graph is None:
+        told.insert(0, beginning(run))
+    shown = [_shown(event, secrets, project) for event in told]
+    header = _header(
+        run,
+        redacted=secrets is not None,
+        exact=all(exact for _, exact in shown) and not run.graph.masked,
+        events=len(told),
+        sources=dict(_sources(run.graph.nodes, secrets)),
+        now=now,
+    )
+    text = "\n".join([_without_places(_line(header, None), project), *(line for line, _ in shown), ""])
     masked = text.count(MASK)
     name = f"{_plain(run.workflow)}-{_plain(run.id[:8])}{SUFFIX}"
     return Export(name=name, content=text.encode(), masked=masked)
@@ -88,7 +99,7 @@ def sources_of(header: Mapping[str, Any]) -> Iterator[tuple[str, int, tuple[str,
                 yield str(file), piece[0], parse.names(piece[1])
 
 
-def _header(run: RunView, secrets: Secrets | None, now: float) -> TraceEvent:
+def _header(run: RunView, *, now: float, **said: Any) -> TraceEvent:
     from importlib.metadata import version  # noqa: PLC0415 - takes 10 ms, and most sessions export nothing
 
     return TraceEvent(
@@ -99,8 +110,8 @@ def _header(run: RunView, secrets: Secrets | None, now: float) -> TraceEvent:
         meta={
             "format": FORMAT,
             "by": f"flux {version('flux-tui')}",
-            "redacted": secrets is not None,
-            "sources": dict(_sources(run.graph.nodes, secrets)),
+            "ended": run.status not in ("pending", "running"),
+            **said,
         },
     )
 
@@ -123,6 +134,40 @@ def _line(event: TraceEvent, secrets: Secrets | None) -> str:
     return event_line(event, secrets, (",", ":"))
 
 
+def _shown(event: TraceEvent, secrets: Secrets | None, project: Path) -> tuple[str, bool]:
+    """Return an event as a line, and whether the values in it are those of the run."""
+    whole = _line(event, None)
+    line = _without_places(_line(event, secrets), project)
+    if line == whole:
+        return line, not _is_cut(event)
+    shown, own = json.loads(line), json.loads(whole)
+    values = _values(own)
+    if _values(shown) == values:
+        return line, not _is_cut(event)
+    if secrets is not None:
+        return line, False
+    shown |= {key: own[key] for key in _VALUES if key in own}
+    shown.get("meta", {}).update(
+        {key: own["meta"][key] for key in _META_VALUES if key in own.get("meta", {})}
+    )
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")), not _is_cut(event)
+
+
+def _values(event: Mapping[str, Any]) -> list[Any]:
+    """Return what is of the user in an event, with its place."""
+    said = event.get("meta") or {}
+    return [[event.get(key) for key in _VALUES], [said.get(key) for key in _META_VALUES]]
+
+
+def _is_cut(event: TraceEvent) -> bool:
+    """Say whether values are nested so deeply that a line has only a part of them."""
+    try:
+        json.loads(encode_event(event))
+    except RecursionError:
+        return True
+    return False
+
+
 def _without_places(text: str, project: Path) -> str:
     """Write paths as they are seen from the project, and the user's folder as ``~``."""
     for folder, instead in ((f"{project}/", ""), (f"{Path.home()}/", "~/")):
@@ -136,6 +181,21 @@ def _plain(name: str) -> str:
 
 
 # What the trace does not tell of a run
+
+
+def _told(run: RunView, events: Sequence[TraceEvent]) -> list[TraceEvent]:
+    """Return the events of a run: of its trace, completed; of the store where that has more to tell."""
+    starts = [event for event in events if event.type == EventType.WORKFLOW_START and event.graph is not None]
+    forked = bool(starts) and "forkedFrom" in parse.meta(starts[0])
+    if starts and not (forked and run.journal):
+        return _completed(run, events)
+    first, *others = recounted(run) or events_of(run)
+    logs = [event for event in events if event.type == EventType.STEP_LOG]
+    if forked:
+        first = replace(first, meta=starts[0].meta)
+    if logs:
+        others = sorted([*others, *logs], key=lambda event: event.timestamp)
+    return [first, *others]
 
 
 def _completed(run: RunView, events: Sequence[TraceEvent]) -> list[TraceEvent]:
@@ -158,7 +218,7 @@ def _says_interrupted(event: TraceEvent) -> bool:
 
 def events_of(run: RunView) -> Iterator[TraceEvent]:
     """Yield events from which the run can be shown as it stands: of each step its latest attempt."""
-    yield _start(run)
+    yield beginning(run)
     started = [step for step in run.steps if step.status != "pending"]
     for step in sorted(started, key=lambda step: (step.started_at or run.updated_at, step.index)):
         yield from _step_events(run, step)
@@ -176,21 +236,6 @@ def _closing(run: RunView) -> TraceEvent:
         duration=run.duration,
         error=None if run.error is None else str(run.error),
         meta=_exception(run.error) | ({"interrupted": True} if run.status == "interrupted" else {}),
-    )
-
-
-def _start(run: RunView) -> TraceEvent:
-    known = run.graph.nodes or tuple(
-        NodeSpec(name=step.name, index=step.index, commit=step.commit) for step in run.steps
-    )
-    nodes = [msgspec.to_builtins(node) for node in known]
-    return TraceEvent(
-        type=EventType.WORKFLOW_START,
-        timestamp=run.started_at or run.updated_at,
-        workflow_id=run.id,
-        workflow_name=run.workflow,
-        input=tagged(run.input),
-        graph={"name": run.workflow, "steps": nodes, "edges": [list(edge) for edge in run.graph.edges]},
     )
 
 

@@ -15,7 +15,7 @@ from flux_engine.execution import StepStatus
 from flux_engine.journal import INTERRUPTED, RetryDetail, decode_error, waiting_of
 from flux_engine.storage.base import EntryKind, JournalEntry
 from flux_engine.trace.events import EventType, TraceEvent
-from flux_tui.model.json_text import tagged
+from flux_tui.model.beginning import beginning
 from flux_tui.model.run import RunView
 
 Placed = tuple[tuple[float, int, int], TraceEvent]
@@ -36,7 +36,7 @@ def recounted(run: RunView) -> tuple[TraceEvent, ...]:
     if not run.journal:
         return ()
     placed = sorted(_Account(run).placed(), key=lambda each: each[0])
-    events = [_start(run), *(event for _, event in placed)]
+    events = [beginning(run), *(event for _, event in placed)]
     return (*events, *_closing(run, events[-1].timestamp))
 
 
@@ -229,18 +229,6 @@ def _duration(entry: JournalEntry) -> float | None:
 
 def _value(text: str | None) -> Any:
     return None if text is None else msgspec.json.decode(text)
-
-
-def _start(run: RunView) -> TraceEvent:
-    nodes = [msgspec.to_builtins(node) for node in run.graph.nodes]
-    return TraceEvent(
-        type=EventType.WORKFLOW_START,
-        timestamp=run.started_at or run.updated_at,
-        workflow_id=run.id,
-        workflow_name=run.workflow,
-        input=tagged(run.input),
-        graph={"name": run.workflow, "steps": nodes, "edges": [list(edge) for edge in run.graph.edges]},
-    )
 
 
 def _closing(run: RunView, latest: float) -> Iterator[TraceEvent]:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from flux_engine.execution import Changes, ErrorInfo
+from flux_engine.masked import MASKED
 from flux_engine.storage.base import JournalEntry
 from flux_tui.model.spans import FailedAttempt, Span
 
@@ -17,7 +18,8 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     """A step as the definition has it. ``conditional`` says that it has a ``when``.
 
     ``compensates`` says that it has a handler which takes back what it did. ``retries`` is how often a
-    failed attempt is tried again, ``None`` when that is not known.
+    failed attempt is tried again, ``None`` when that is not known. ``after`` are the steps that it follows,
+    ``None`` when only their order is known.
     """
 
     name: str
@@ -29,17 +31,20 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     description: str = ""
     source: Mapping[str, Any] | None = None
+    after: tuple[str, ...] | None = None
 
 
 class GraphSpec(Struct, frozen=True, kw_only=True):
     """The steps of a workflow in order, and the edges to draw between them.
 
     ``guessed`` says that nothing stated the graph: it has the steps that were seen so far, as a chain.
+    ``masked`` says that the values of the run are masked, so that it can only be looked at.
     """
 
     nodes: tuple[NodeSpec, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     guessed: bool = False
+    masked: bool = False
 
 
 class WaitView(Struct, frozen=True, kw_only=True):
@@ -239,11 +244,15 @@ def graph_spec(description: object) -> GraphSpec:
             nodes[name] = _node(name, len(nodes), step)
     pairs = (edge for edge in _items(description.get("edges")) if _is_pair(edge))
     edges = ((start, end) for start, end in pairs if start in nodes and end in nodes)
-    return GraphSpec(nodes=tuple(nodes.values()), edges=tuple(dict.fromkeys(edges)))
+    return GraphSpec(
+        nodes=tuple(nodes.values()),
+        edges=tuple(dict.fromkeys(edges)),
+        masked=description.get(MASKED) is True,
+    )
 
 
 def _node(name: str, index: int, step: Mapping[str, Any]) -> NodeSpec:
-    source, retries = step.get("source"), step.get("retries")
+    source, retries, after = step.get("source"), step.get("retries"), step.get("after")
     return NodeSpec(
         name=name,
         index=index,
@@ -254,6 +263,7 @@ def _node(name: str, index: int, step: Mapping[str, Any]) -> NodeSpec:
         fingerprint=str(step.get("fingerprint") or ""),
         description=str(step.get("description") or ""),
         source=source if isinstance(source, Mapping) else None,
+        after=tuple(map(str, after)) if isinstance(after, list | tuple) else None,
     )
 
 

@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 from commands_here import Here, commands_here, made_runs
 
-from flux_engine import create_workflow
+from flux_engine import create_workflow, wait
 from flux_engine.running.ownership import this_owner
+from flux_engine.secrets import MASK
 
 OLD = Path(__file__).parents[1] / "fixtures" / "gravito" / "gravito.db"
 FLOW = create_workflow("one").step("work", lambda ctx: None)
+WAITS = (
+    create_workflow("waits")
+    .step("note", lambda ctx: ctx.data.update({"token": "t0k3n"}))
+    .step("ask", lambda ctx: wait("go"))
+    .step("end", lambda ctx: None)
+)
 
 
 @pytest.fixture
@@ -35,12 +42,14 @@ def test_the_runs_of_the_ancestor_are_taken_over(flux):
 
 
 def test_what_cannot_become_a_run_is_refused_with_what_to_do(flux, tmp_path):
-    """A trace or an exported run, the store here itself, and files of other kinds."""
+    """A trace, the store here itself, an exported run that is cut off, and files of other kinds."""
     made_runs(tmp_path, lambda engine, _: engine.execute(FLOW, run_id="abc"))
-    assert flux("export", "abc", "--out", "abc.flux", "--json").json["run"] == "abc"
-    for trace in ("abc.flux", ".flux/trace.ndjson"):
-        refused = flux("import", trace)
-        assert (refused.code, f"flux-tui {trace}" in refused.err) == (2, True)
+    refused = flux("import", ".flux/trace.ndjson")
+    assert (refused.code, "flux-tui .flux/trace.ndjson" in refused.err) == (2, True)
+    flux("export", "abc", "--out", "abc.flux")
+    (tmp_path / "cut.flux").write_bytes((tmp_path / "abc.flux").read_bytes()[:-20])
+    cut = flux("import", "cut.flux", "--db", "other.db")
+    assert (cut.code, "damaged in line" in cut.err) == (2, True)
     own = flux("import", ".flux/flux.db")
     assert (own.code, "is the store here" in own.err) == (2, True)
     (tmp_path / "notes.txt").write_text("nothing\n")
@@ -62,6 +71,75 @@ def test_the_runs_of_a_store_are_copied_into_another_one(flux, tmp_path):
     there = flux("runs", "show", "abc", "--json", "--db", "other.db").json
     assert there == flux("runs", "show", "abc", "--json").json
     assert flux("import", ".flux/flux.db", "--db", "other.db", "--json").json["skipped"] == ["abc"]
+
+
+def test_an_exported_run_becomes_a_run_again(flux, tmp_path, monkeypatch):
+    """With its history, and in the trace with what it told; once, unless it is to be replaced."""
+    made_runs(tmp_path, lambda engine, _: engine.execute(WAITS, run_id="abc"))
+    flux("export", "abc", "--out", "abc.flux", "--reveal")
+    here = flux("runs", "show", "abc", "--json", "--reveal").json
+    there = tmp_path / "there"
+    there.mkdir()
+    monkeypatch.chdir(there)
+    done = flux("import", "../abc.flux", "--json")
+    assert (done.code, done.json["imported"], done.json["problems"]) == (0, ["abc"], [])
+    shown = flux("runs", "show", "abc", "--json", "--reveal").json
+    assert (shown["status"], shown["data"]) == ("suspended", {"token": "t0k3n"})
+    times = [(step["name"], step["status"], step["duration"]) for step in shown["history"]]
+    assert times == [(step["name"], step["status"], step["duration"]) for step in here["history"]]
+    told = (there / ".flux/trace.ndjson").read_bytes()
+    assert flux("import", "../abc.flux", "--json").json["skipped"] == ["abc"]
+    assert (there / ".flux/trace.ndjson").read_bytes() == told
+    assert flux("import", "../abc.flux", "--overwrite", "--json").json["imported"] == ["abc"]
+    stats = flux("trace", "stats", "--json").json
+    assert stats["runs"] == 1
+    again = flux("export", "abc", "--reveal", "--out", "-").out.splitlines()[1:]
+    assert again == (tmp_path / "abc.flux").read_text().splitlines()[1:]
+
+
+def test_a_masked_run_is_imported_to_be_looked_at(flux, tmp_path):
+    """It says so at once, when it is to go on, and when it is exported again."""
+    made_runs(tmp_path, lambda engine, _: engine.execute(WAITS, run_id="abc"))
+    (tmp_path / "waits.py").write_text(
+        "from flux_engine import create_workflow, wait\n"
+        "flow = create_workflow('waits').step('note', print).step('ask', lambda ctx: wait('go'))\n"
+        "flow.step('end', print)\n"
+    )
+    flux("export", "abc", "--out", "abc.flux")
+    done = flux("import", "abc.flux", "--db", "other.db", "--trace", "other.ndjson")
+    assert (done.code, "can be looked at and does not go on" in done.err) == (0, True)
+    assert flux("runs", "show", "abc", "--db", "other.db", "--json", "--reveal").json["data"] == {
+        "token": MASK
+    }
+    for act in (("signal", "abc", "go"), ("retry", "abc", "note"), ("fork", "abc", "ask")):
+        refused = flux("runs", *act, "--db", "other.db", "--target", "waits.py")
+        assert (refused.code, "flux export abc --reveal" in refused.err) == (2, True)
+    for trace in ("other.ndjson", "none.ndjson"):
+        flux("export", "abc", "--out", f"{trace}.flux", "--reveal", "--db", "other.db", "--trace", trace)
+        assert "does not go on" in flux("import", f"{trace}.flux", "--db", f"{trace}.db", "--trace", "t").err
+
+
+def test_a_run_that_only_a_store_knows_becomes_a_run_again(flux, tmp_path):
+    """A fork too, of which no trace tells what it has from another run."""
+
+    async def forked(engine, _):
+        await engine.execute(WAITS, run_id="abc")
+        await engine.signal(WAITS, "abc", "go", {"n": 1})
+        await engine.fork(WAITS, "abc", "end", data={"more": 1})
+
+    made_runs(tmp_path, forked)
+    for run in flux("runs", "list", "--json").json:
+        show = ("runs", "show", run["id"], "--json", "--reveal")
+        own = flux(*show).json
+        for name, trace in (("traced", ".flux/trace.ndjson"), ("stored", "none.ndjson")):
+            flux("export", run["id"], "--out", f"{name}.flux", "--reveal", "--trace", trace, "--force")
+            assert flux("import", f"{name}.flux", "--db", f"{name}.db", "--trace", "t").code == 0
+            copy = flux(*show, "--db", f"{name}.db").json
+            for key in ("status", "input", "data", "name"):
+                assert copy[key] == own[key]
+            for step, other in zip(copy["history"], own["history"], strict=True):
+                for key in ("name", "status", "output", "changes", "edit", "attempts", "ordinal", "seen"):
+                    assert (key, step[key]) == (key, other[key])
 
 
 def test_a_run_in_somebodys_hands_is_not_copied(flux, tmp_path):

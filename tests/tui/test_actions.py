@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from flux_tui import actions, key_help
 from flux_tui.actions import ACTIONS
@@ -12,6 +13,7 @@ from flux_tui.needs import Situation
 
 FLOW = DefinitionView(name="parcel", path="shop.py", variable="parcel", graph=GraphSpec())
 FAILED = RunView(id="1", workflow="parcel", status="failed", steps=(StepView(name="pack", status="failed"),))
+MASKED = replace(FAILED, graph=GraphSpec(masked=True))
 
 
 def test_ids_and_keys_are_unique() -> None:
@@ -48,6 +50,10 @@ def test_bindings_carry_the_ids_of_their_actions() -> None:
         ("run-again", Situation(workflow=FLOW), "press r"),
         ("retry", Situation(), "select a run"),
         ("retry", Situation(run=RunView(id="1", workflow="parcel", status="running")), "still running"),
+        *(
+            (action, Situation(run=MASKED, definition=FLOW), "--reveal")
+            for action in ("retry", "replay", "fork")
+        ),
         ("retry", Situation(run=FAILED), "no module loaded here defines 'parcel'"),
         ("retry", Situation(run=FAILED, definition=FLOW, step=StepView(name="ship")), "has not run yet"),
         ("resume", Situation(run=FAILED, definition=FLOW), "only an interrupted or paused run"),

@@ -93,6 +93,33 @@ async def test_secrets_stay_in_an_export_only_on_purpose():
     assert folded(made.content) == view
 
 
+async def test_an_export_says_whether_its_values_are_those_of_the_run():
+    """A secret that was masked, or a path that was shortened, is no value; errors have none."""
+    here = str(Path(__file__).parent)
+
+    def works(ctx):
+        ctx.data.file = f"{here}/invoice.pdf"
+
+    def fails(ctx):
+        raise RuntimeError(f"token=t0k3n in {here}/invoice.pdf")
+
+    async def said_of(flow, value, secrets):
+        view, events = await recorded_run(flow, value)
+        made = export_run(view, events, secrets, project=Path(here), now=0)
+        return header_of(made.content.splitlines()[0])["exact"], made.content.decode()
+
+    plain = create_workflow("shop").step("fail", fails)
+    assert (await said_of(plain, {"n": 1}, Secrets()))[0]
+    assert not (await said_of(plain, {"token": "t0k3n"}, Secrets()))[0]
+    placed = create_workflow("shop").step("work", works).step("fail", fails)
+    assert not (await said_of(placed, {"n": 1}, Secrets()))[0]
+    exact, text = await said_of(placed, {"token": "t0k3n"}, None)
+    assert exact
+    again = folded(text.encode())
+    assert again.data_after("work") == {"file": f"{here}/invoice.pdf"}
+    assert again.step("fail").error.message == "token=t0k3n in invoice.pdf"
+
+
 async def test_an_export_has_the_code_and_no_absolute_path():
     """The handlers' lines travel along; their file is named as the project sees it."""
 
