@@ -70,12 +70,13 @@ def dev(
     it shows the workflows and runs of a Restate server; FLUX_RESTATE_TOKEN has its token, if it asks for one.
     """
     if restate is not None:
-        if paths or port is not None:
-            raise UsageError("--restate shows what is served there, in a terminal: leave out PATHS, --port")
-        from flux_tui.restate.opening import open_on_restate  # noqa: PLC0415 - for whoever asks for it
+        if paths:
+            raise UsageError("--restate shows what is served there, and loads no module: leave out PATHS")
+        from flux_tui.restate.opening import Web, open_on_restate  # noqa: PLC0415 - for whoever asks for it
 
         flags = {"trace": trace, "theme": theme, "ascii": ascii_only}
-        raise typer.Exit(open_on_restate(restate, restate_ingress, flags, read_only=read_only))
+        web = Web(port=port, host=host, token=token)
+        raise typer.Exit(open_on_restate(restate, restate_ingress, flags, web, read_only=read_only))
     if restate_ingress is not None:
         raise UsageError("--restate-ingress goes with --restate, the address of the admin port")
     code = open_dashboard(

@@ -25,8 +25,9 @@ def serve_dashboard(
     token: str | None,
     trace_only: bool,
     read_only: bool,
+    restate: tuple[str, str | None] | None = None,
 ) -> None:
-    """Serve the dashboard until Ctrl-C.
+    """Serve the dashboard until Ctrl-C, of a Restate server if its admin and ingress addresses are given.
 
     Raises ``UsageError`` when the extra is missing, a token is too short, or the trace is standard input,
     and ``ListenError`` when the port is not to be had.
@@ -48,9 +49,10 @@ def serve_dashboard(
     is_local = access.is_loopback(host)
     if token is None and not is_local:
         token = access.new_token()
-    if not trace_only and not read_only:
+    if not trace_only and not read_only and restate is None:
         make_folders(settings)
-    opened = opening.Opening.of(settings, paths, trace_only=trace_only, read_only=read_only)
+    server = None if restate is None else opening.RestateServer(admin=restate[0], ingress=restate[1])
+    opened = opening.Opening.of(settings, paths, trace_only=trace_only, read_only=read_only, restate=server)
     with listening.listen(host, port) as socket:
         url = listening.address(socket, host, token)
         run.serve(opened, access.Access(token=token), socket, lambda: _announce(url, is_local=is_local))

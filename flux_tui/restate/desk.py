@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -108,20 +108,23 @@ class RestateDesk(Desk):
         while True:
             try:
                 version = await self._client.version()
-                self._take_definitions(await self._client.workflows(), version)
+                served = await self._client.workflows()
+                if served != self._served:
+                    self._take_definitions(served, version, await self._client.deployments())
             except FluxError as error:
                 if self._served is None:
                     self.become(note=str(error).splitlines()[0])
             await asyncio.sleep(DEFINITIONS)
 
-    def _take_definitions(self, served: list[RestateWorkflow], version: str) -> None:
-        if served == self._served:
-            return
+    def _take_definitions(
+        self, served: list[RestateWorkflow], version: str, addresses: Mapping[str, str]
+    ) -> None:
         self._served = served
         modules: dict[str, list[WorkflowInfo]] = defaultdict(list)
         for flow in served:
             info = WorkflowInfo(name=flow.name, variable="", description=dict(flow.description))
-            modules[flow.deployment or "Restate"].append(info)
+            where = addresses.get(flow.deployment, flow.deployment) or "Restate"
+            modules[where.removeprefix("http://").rstrip("/")].append(info)
         found = [ModuleInfo(path=path, workflows=flows) for path, flows in sorted(modules.items())]
         self.definitions = self.definitions.loaded(found)
         self.become(runner="ready", note=f"Restate {version}")

@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
+
 from flux_engine.errors import FluxError
 from flux_engine.integrations.restate import RestateClient
 from flux_engine.secrets import SHORTEST, registered
 from flux_tui import long_lived
 from flux_tui.cli.errors import UsageError
+from flux_tui.cli.serve import HOST, serve_dashboard
 from flux_tui.settings import STANDARD_INPUT, Settings, load_settings
 from flux_tui.workspace import make_folder
 
@@ -20,19 +23,48 @@ TRACE: Final = "restate.ndjson"
 """The trace that is shown unless another one is named: the project's own has the runs of its own store."""
 
 
-def open_on_restate(url: str, ingress: str | None, flags: Mapping[str, Any], *, read_only: bool) -> int:
+class Web(Struct, frozen=True, kw_only=True):
+    """Where the dashboard is served to browsers, if it is: with a ``port``."""
+
+    port: int | None = None
+    host: str | None = None
+    token: str | None = None
+
+
+def open_on_restate(
+    url: str, ingress: str | None, flags: Mapping[str, Any], web: Web, *, read_only: bool
+) -> int:
     """Open the dashboard on the server with this admin port; return the exit code when it is closed.
 
     Raises ``UsageError`` for what is no address of a server, and where there is no terminal.
     """
-    client = _client(url, ingress)
+    _client(url, ingress)
     settings = load_settings(Path.cwd(), flags)
     registered.add(settings.secret_values(os.environ))
-    if not sys.stdin.isatty() or not sys.stderr.isatty():
-        raise UsageError("the dashboard needs a terminal")
+    if web.port is None and (web.host is not None or web.token is not None):
+        raise UsageError("--host and --token are for the dashboard in a browser: give --port too")
+    if web.port is None and not _at_a_terminal():
+        raise UsageError("the dashboard needs a terminal. Without one there is --port, for browsers")
     if settings.trace == STANDARD_INPUT:
         raise UsageError("--trace - shows a trace and nothing else: name a file")
-    return _run(_traced(settings, flags), client, url, read_only=read_only)
+    shown = _traced(settings, flags)
+    if web.port is None:
+        return run_on_restate(shown, url, ingress, read_only=read_only)
+    serve_dashboard(
+        shown,
+        [],
+        host=web.host or HOST,
+        port=web.port,
+        token=web.token,
+        trace_only=False,
+        read_only=read_only,
+        restate=(url, ingress),
+    )
+    return 0
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _traced(settings: Settings, flags: Mapping[str, Any]) -> Settings:
@@ -52,7 +84,9 @@ def _client(url: str, ingress: str | None) -> RestateClient:
         raise UsageError(f"--restate: {error}") from None
 
 
-def _run(settings: Settings, client: RestateClient, url: str, *, read_only: bool) -> int:
+def run_on_restate(settings: Settings, url: str, ingress: str | None, *, read_only: bool) -> int:
+    """Run the dashboard of a server in this process; return its exit code."""
+    client = _client(url, ingress)
     long_lived.begin()
     from flux_tui.app import run_app  # noqa: PLC0415 - Textual is for dashboards only
     from flux_tui.restate.desk import RestateDesk  # noqa: PLC0415 - as above

@@ -10,8 +10,17 @@ from flux_tui.address import StoreAddress
 from flux_tui.settings import Settings
 
 
+class RestateServer(BaseModel):
+    """The addresses of a Restate server: of its admin port, and of its ingress if that was said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    admin: str
+    ingress: str | None = None
+
+
 class Opening(BaseModel):
-    """What ``run_dashboard`` needs to know.
+    """What a dashboard needs to know. ``restate`` is the server to show instead of a project.
 
     ``password`` is that of the store, which is not written with the rest: it goes into the environment.
     """
@@ -22,10 +31,19 @@ class Opening(BaseModel):
     paths: tuple[Path, ...] = ()
     trace_only: bool = False
     read_only: bool = False
+    restate: RestateServer | None = None
     password: str | None = Field(default=None, exclude=True, repr=False)
 
     @classmethod
-    def of(cls, settings: Settings, paths: list[Path], *, trace_only: bool, read_only: bool) -> Self:
+    def of(
+        cls,
+        settings: Settings,
+        paths: list[Path],
+        *,
+        trace_only: bool,
+        read_only: bool,
+        restate: RestateServer | None = None,
+    ) -> Self:
         """Return the opening of these settings, with absolute paths."""
         searched = tuple(path.absolute() for path in paths)
         public = replace(settings, db=StoreAddress.of(str(settings.db)))
@@ -34,5 +52,6 @@ class Opening(BaseModel):
             paths=searched,
             trace_only=trace_only,
             read_only=read_only,
+            restate=restate,
             password=settings.db.password,
         )

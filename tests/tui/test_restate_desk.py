@@ -44,6 +44,9 @@ class FakeClient(RestateClient):
         await self.version()
         return [RestateWorkflow(name="parcel", service="parcel", deployment="dp_1", description=PARCEL)]
 
+    async def deployments(self) -> dict[str, str]:
+        return {"dp_1": "http://orders.internal:9080/"}
+
     async def runs(self, workflow: str | None = None, *, limit: int = 50) -> list[RunRow]:
         await self.version()
         rows = [row_of(record) for record in self.kept.values() if workflow in (None, record.workflow)]
@@ -131,6 +134,7 @@ async def test_runs_on_restate_are_drawn_and_moved_with_the_usual_keys(desk: Res
         screen = screen_of(pilot)
         await until(lambda: desk.runs.total == 2 and desk.state.runner == "ready", "the runs")
         assert "Restate 1.7.12" in desk.state.note
+        assert [module.path for module in desk.definitions.modules] == ["orders.internal:9080"]
         await pilot.press("2", "g")
         await until(lambda: screen.run_view is not None and screen.run_view.id == "moving", "the newest run")
         await until(lambda: "running in Restate" in str(screen.graph_pane.border_title), "who moves it")

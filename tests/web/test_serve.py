@@ -206,6 +206,20 @@ async def test_tabs_share_the_store_and_end_on_their_own(tmp_path: Path) -> None
         served.close()
 
 
+async def test_a_restate_server_is_shown_in_a_tab(tmp_path: Path) -> None:
+    """The tab is a dashboard of that server: one that is away is told of, and no module is looked for."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+        served = Served(make_project(tmp_path), "--restate", address)
+        try:
+            async with Tab.open(served.url.removesuffix("/")) as tab:
+                await tab.sees(f"The admin port of Restate at {address} cannot be reached")
+                assert "shop.py" not in tab.text
+        finally:
+            served.close()
+
+
 async def test_what_cannot_be_changed_is_not_in_a_tab(tmp_path: Path) -> None:
     """``--read-only`` holds there too; and a dashboard ends when its server is gone without a word."""
     served = Served(make_project(tmp_path), "--read-only")

@@ -131,6 +131,12 @@ class RestateClient:
         found = (_workflow(service) for service in services)
         return sorted((each for each in found if each is not None), key=lambda each: each.name)
 
+    async def deployments(self) -> dict[str, str]:
+        """Return where the services are called, by the id of their deployment."""
+        await self._check()
+        found = (await self._admin.ask("GET", "/deployments"))["deployments"]
+        return {each["id"]: each.get("uri") or each.get("arn") or each["id"] for each in found}
+
     # Looking at runs
 
     async def runs(self, workflow: str | None = None, *, limit: int = 50) -> list[RunRow]:
