@@ -26,6 +26,7 @@ from flux_tui.model.recounted import recounted
 from flux_tui.model.run import NodeSpec, RunView, StepView
 from flux_tui.model.secrets import Secrets
 from flux_tui.model.source import source_lines
+from flux_tui.model.spilled import mopped, values_of
 
 SUFFIX: Final = ".flux"
 
@@ -71,6 +72,9 @@ def export_run(
         now=now,
     )
     text = "\n".join([_without_places(_line(header, None), project), *(line for line, _ in shown), ""])
+    if secrets is not None:
+        masking = (event for event, (line, _) in zip(told, shown, strict=True) if MASK in line)
+        text = mopped(text, values_of((_line(event, None) for event in masking), secrets))
     masked = text.count(MASK)
     name = f"{_plain(run.workflow)}-{_plain(run.id[:8])}{SUFFIX}"
     return Export(name=name, content=text.encode(), masked=masked)

@@ -84,6 +84,26 @@ async def test_an_exported_run_is_the_run_without_its_secrets():
     assert again.step("fail").error.message == f"gateway said token={MASK}"
 
 
+async def test_a_secret_is_masked_in_an_export_wherever_the_run_has_spilled_it():
+    """Under another key, in an output, in an error; a word that might be any word stays readable."""
+
+    def log_in(ctx):
+        ctx.data.header = f'"{ctx.input["password"]}" of {ctx.input["user"]}'
+        return [ctx.input["password"]]
+
+    def fail(ctx):
+        raise RuntimeError(f"refused {ctx.input['password']}, {ctx.input['pin']} is no secret")
+
+    flow = create_workflow("shop").step("log in", log_in).step("fail", fail)
+    view, events = await recorded_run(flow, {"password": 'hunter22"ß', "user": "ada", "pin": "secret"})
+    made = export_run(view, events, Secrets(), project=NOWHERE, now=0)
+    assert "hunter22" not in made.content.decode()
+    again = folded(made.content)
+    assert again.data_after("log in") == {"header": f'"{MASK}" of ada'}
+    assert again.step("fail").error.message == f"refused {MASK}, secret is no secret"
+    assert made.masked == made.content.decode().count(MASK)
+
+
 async def test_secrets_stay_in_an_export_only_on_purpose():
     """Without a redaction the run is the very run."""
     flow = create_workflow("shop").step("a", lambda ctx: ctx.data.update({"token": "t0k3n"}))
