@@ -45,6 +45,7 @@ from flux_tui.runner.routes import Routes, crash_module
 STILL_LOADING_SECONDS = 5.0
 ABANDON_SECONDS = 0.5
 SETTLE_SECONDS = 2.0
+FIRST_LOAD_SECONDS = 20.0
 MAX_CRASHING_MODULES = 3
 QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 3
@@ -136,7 +137,7 @@ class RunnerPool(Requests):
         return next((member for member in self._members.values() if run_id in member.in_hand), None)
 
     async def _any_member(self) -> Member:
-        await self._settle()
+        await self._settle(SETTLE_SECONDS)
         current = None if self._routes.current is None else self._members.get(self._routes.current)
         serving = (member for member in self._members.values() if member.role is Role.SERVING)
         member = current or next(serving, None)
@@ -144,15 +145,20 @@ class RunnerPool(Requests):
             raise RunnerRefused("RunnerDied", "No runner is ready: it is starting, or has died.")
         return member
 
-    async def _settle(self) -> None:
+    async def _settle(self, seconds: float) -> None:
         """Give a load under way its chance to end."""
         if not self._settled.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), SETTLE_SECONDS)
+                await asyncio.wait_for(self._settled.wait(), seconds)
 
     async def _member_for(self, workflow: str) -> Member:
-        """Find who has the workflow, after a load under way has had its chance to end."""
-        await self._settle()
+        """Find who has the workflow, after a load under way has had its chance to end.
+
+        It has longer when nobody has the workflow yet: on a slow machine the first load takes some seconds.
+        """
+        await self._settle(SETTLE_SECONDS)
+        if self._routes.runner_of(workflow) is None:
+            await self._settle(FIRST_LOAD_SECONDS)
         process = self._routes.runner_of(workflow)
         member = self._members.get(process) if process is not None else None
         if member is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from runner_project import Project, is_alive, pids_of, until
 
+from flux_tui.runner import pool
 from flux_tui.runner.client import RunnerProcess, exit_words
 from flux_tui.runner.config import RunnerConfig
 from flux_tui.runner.member import RunnerRefused
@@ -76,6 +77,17 @@ async def test_the_runner_imports_no_part_of_the_dashboard(project: Project) -> 
     await project.pool.start()
     reloaded = await project.heard(Reloaded)
     assert reloaded.modules[0].output == "[]\n"
+
+
+async def test_a_run_asked_for_during_the_first_load_waits_for_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: nobody else has the workflow."""
+    monkeypatch.setattr(pool, "SETTLE_SECONDS", 0.0)
+    project.write("quick.py", 'quick = create_workflow("quick").step("go", lambda ctx: mark("gone"))')
+    await project.pool.start()
+    await project.pool.run("quick", {})
+    await project.called("gone")
 
 
 async def test_bad_input_and_unknown_workflows_are_refused(project: Project) -> None:
