@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 from flux_engine import FluxEngine, RunStatus
@@ -12,6 +13,28 @@ from flux_tui.model.filter import Filter, compile_filter
 from flux_tui.model.run import RunRowView
 
 _PAGE: Final = 500
+
+
+class ListedStatus(StrEnum):
+    """A status as a listing shows it; an interrupted run is stored as a running one."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    PAUSED = "paused"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    def fits(self, run: RunSummary) -> bool:
+        """Say whether a run is to be listed."""
+        return run.interrupted if self is ListedStatus.INTERRUPTED else run.status == self.value
+
+    @property
+    def stored(self) -> RunStatus:
+        """The status that such runs have in the store."""
+        return RunStatus.RUNNING if self is ListedStatus.INTERRUPTED else RunStatus(self.value)
 
 
 def filter_of(text: str) -> Filter:
@@ -26,11 +49,11 @@ async def filtered(
     engine: FluxEngine,
     chosen: Filter,
     workflow: str | None,
-    statuses: Sequence[RunStatus],
+    statuses: Sequence[ListedStatus],
     limit: int,
 ) -> list[RunSummary]:
     """Return the newest runs that the filter lets through, and that fit the other options."""
-    query = chosen.query(RunQuery(workflow=workflow, statuses=tuple(statuses)))
+    query = chosen.query(RunQuery(workflow=workflow, statuses=tuple(each.stored for each in statuses)))
     found: list[RunSummary] = []
     before: RunSummary | None = None
     while len(found) < limit:
@@ -41,14 +64,14 @@ async def filtered(
             since=_datetime(query.since),
             until=_datetime(query.until),
             before=before,
-            limit=_PAGE if chosen else limit,
+            limit=_PAGE if chosen or statuses else limit,
         )
         found += [
             run
             for run in page
             if chosen.matches(_row(run))
             and (workflow is None or run.name == workflow)
-            and (not statuses or run.status in statuses)
+            and (not statuses or any(each.fits(run) for each in statuses))
         ]
         if len(page) < _PAGE:
             break

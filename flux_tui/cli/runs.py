@@ -8,13 +8,13 @@ from typing import Annotated, Final
 import typer
 from msgspec.structs import replace
 
-from flux_engine import FluxEngine, RunStatus
+from flux_engine import FluxEngine
 from flux_engine.execution import RunSummary
 from flux_tui.cli import compare, control, prune, recover, retry, step_test
 from flux_tui.cli.completion import complete_step, complete_workflow
 from flux_tui.cli.epilogs import RUNS, epilog
 from flux_tui.cli.errors import RUN_FAILED
-from flux_tui.cli.filtering import filter_of, filtered
+from flux_tui.cli.filtering import ListedStatus, filter_of, filtered
 from flux_tui.cli.lookup import in_store, run_of, store_exists
 from flux_tui.cli.masking import known_secrets
 from flux_tui.cli.options import Db, Json, RunId, settings_with
@@ -45,7 +45,9 @@ def list_runs(
             "--workflow", "-w", help="Only runs of this workflow.", autocompletion=complete_workflow
         ),
     ] = None,
-    status: Annotated[list[RunStatus] | None, typer.Option("--status", "-s", help="Only these.")] = None,
+    status: Annotated[
+        list[ListedStatus] | None, typer.Option("--status", "-s", help="Only these. Repeatable.")
+    ] = None,
     text: Annotated[
         str,
         typer.Option(

@@ -78,9 +78,16 @@ def test_interrupted_runs_go_on_together(shop):
     (shop / "slow.py").write_text(SLOW, encoding="utf-8")
     for run_id in ("i1", "i2"):
         assert flux(shop, "run", "slow.py:slow", "--run-id", run_id).returncode == 9
+    assert len(listed(shop, "interrupted")) == 2
     (shop / "calm").touch()
     done = flux(shop, "runs", "recover", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"i1": "completed", "i2": "completed"})
     assert (shop / "calls").read_text() == "first first "
     again = flux(shop, "runs", "recover")
     assert (again.returncode, again.stderr.strip()) == (0, "no run is interrupted")
+    assert (len(listed(shop, "interrupted")), len(listed(shop, "completed"))) == (0, 2)
+
+
+def listed(shop, status):
+    """Return the runs that are listed as standing like this."""
+    return json.loads(flux(shop, "runs", "list", "--status", status, "--json").stdout)
