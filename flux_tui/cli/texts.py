@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flux_engine.execution import ErrorInfo, RetryPlan, RunSummary, StepHistory, WorkflowState
+from flux_engine.masked import MASKED
 from flux_tui.address import StoreAddress
 from flux_tui.cli.plain_json import to_plain, to_text
 from flux_tui.cli.terminal import Look
@@ -77,6 +78,8 @@ def run_lines(run: WorkflowState, look: Look, secrets: Secrets | None) -> list[s
     lines = [f"{look.glyph(status)} {printable(run.name)}  {printable(run.id)}  {status}  {began}{took}", ""]
     names = max((len(printable(step.name)) for step in run.history), default=0)
     lines += [_step_line(step, names, look) for step in run.history]
+    if run.graph.get(MASKED) is True:
+        lines += ["", "Its values were masked in its export: it can be looked at and does not go on."]
     if run.error is not None:
         where = f" (step {printable(run.error.step)})" if run.error.step else ""
         lines += ["", f"Error{where}", *_indented(error_lines(run.error, look))]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flux_engine.execution import ErrorInfo, RetryPlan, RunSummary, StepHistory, WorkflowState
+from flux_engine.masked import MASKED
 from flux_tui.cli.plain_json import to_plain
 from flux_tui.model.secrets import Secrets
 from flux_tui.runner.messages import ModuleInfo, Problem
@@ -91,6 +92,8 @@ def error(found: ErrorInfo, secrets: Secrets) -> dict[str, Any]:
 
 def what_to_do(run: WorkflowState) -> str:
     """Return which tools go on with a run as it stands."""
+    if run.graph.get(MASKED) is True:
+        return "look at it: its values were masked in its export, so no tool goes on with it"
     if run.interrupted or run.status == "paused":
         return "resume goes on from the first step that is not done"
     if run.status == "failed":

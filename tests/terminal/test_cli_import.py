@@ -38,7 +38,9 @@ def test_the_runs_of_the_ancestor_are_taken_over(flux):
     assert (len(again["imported"]), len(again["skipped"])) == (0, 5)
     replaced = flux("import", "old.db", "--overwrite", "--json").json
     assert (len(replaced["imported"]), len(replaced["skipped"])) == (5, 0)
-    assert "5 imported" in flux("import", "old.db", "--db", "other.db").err
+    elsewhere = flux("import", "old.db", "--db", "other.db").err
+    assert "5 imported" in elsewhere
+    assert elsewhere.strip().endswith("See them with: flux runs list --db other.db")
 
 
 def test_what_cannot_become_a_run_is_refused_with_what_to_do(flux, tmp_path):
@@ -111,6 +113,7 @@ def test_a_masked_run_is_imported_to_be_looked_at(flux, tmp_path):
     assert flux("runs", "show", "abc", "--db", "other.db", "--json", "--reveal").json["data"] == {
         "token": MASK
     }
+    assert "can be looked at" in flux("runs", "show", "abc", "--db", "other.db").out
     for act in (("signal", "abc", "go"), ("retry", "abc", "note"), ("fork", "abc", "ask")):
         refused = flux("runs", *act, "--db", "other.db", "--target", "waits.py")
         assert (refused.code, "flux export abc --reveal" in refused.err) == (2, True)
