@@ -73,6 +73,8 @@ class Server(NamedTuple):
     def _message(self, error: BaseException) -> str:
         said = " ".join(str(error).split())
         state = getattr(error, "sqlstate", None) or ""
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return self._not_allowed(error.diag.message_primary or said)
         for beginning, advice in _ADVICE.items():
             if state.startswith(beginning):
                 return f"PostgreSQL at {self.address} {advice} ({said})"
@@ -86,6 +88,20 @@ class Server(NamedTuple):
             )
         return f"PostgreSQL at {self.address}: {type(error).__name__}: {said}"
 
+    def _not_allowed(self, said: str) -> str:
+        role, schema = self.parameters.get("user") or "ROLE", self.schema
+        begun = f"PostgreSQL at {self.address} does not allow it."
+        if said.startswith("permission denied for database"):
+            advice = f"or a schema of its own: `CREATE SCHEMA {schema} AUTHORIZATION {role}`"
+            return f"{begun} {role} needs CREATE on the database, {advice} ({said})"
+        tables = f"ON ALL TABLES IN SCHEMA {schema} TO {role}"
+        look = f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT {tables}"
+        work = f"GRANT INSERT, UPDATE, DELETE {tables}"
+        return (
+            f"{begun} The schema {schema} is another role's, which can let {role} look: `{look}`, "
+            f"and work: `{work}` ({said})"
+        )
+
     def _without_secrets(self, text: str) -> str:
         password = self.parameters.get("password")
         return text.replace(str(password), "***") if password else text
@@ -94,8 +110,6 @@ class Server(NamedTuple):
 _ADVICE = {
     "28": "refused the login. Check user and password of the DSN",
     "3D000": "has no such database. Create it with `createdb`, or name another one in the DSN",
-    "42501": "does not allow it. The role needs CREATE on the database, or a schema that it owns: "
-    "`CREATE SCHEMA flux AUTHORIZATION role`",
     "53100": "has no room left on its disk. Free some space; what was stored before is intact",
     "53300": "has too many connections. Give the store fewer (writers=, readers=, transactions=), or raise "
     "max_connections",
