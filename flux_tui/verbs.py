@@ -159,12 +159,12 @@ class Verbs(ABC):
     async def cancel(self, run: AnyRun) -> str:
         """End a run; return the status it has now: one in hand may still be on its way there."""
         self.stay_busy()
-        return await self._pool.cancel(run.workflow, run.id)
+        return await self._pool.cancel(run.id)
 
     async def pause(self, run: RunView) -> str:
         """Stop a run before its next step; return the status it has now, as ``cancel``."""
         self.stay_busy()
-        return await self._pool.pause(run.workflow, run.id)
+        return await self._pool.pause(run.id)
 
     async def restart(self) -> None:
         """End the runner, whatever it does, and start another one."""

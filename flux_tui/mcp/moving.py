@@ -117,7 +117,7 @@ class Moving:
         """Stop a run before its next step; resume goes on with it."""
         await self._workshop.modules()
         state = await self._workshop.run_of(run_id)
-        await self._workshop.pool.pause(state.name, state.id)
+        await self._workshop.pool.pause(state.id)
         return await self._looking.get_run(state.id)
 
     async def cancel(
@@ -127,7 +127,7 @@ class Moving:
         state = await self._workshop.run_of(run_id)
         self._guard.check_cancel(state.id, confirmed=confirm)
         await self._workshop.modules()
-        await self._workshop.pool.cancel(state.name, state.id)
+        await self._workshop.pool.cancel(state.id)
         return await self._looking.get_run(state.id)
 
     async def fork(

@@ -117,18 +117,19 @@ class Requests(ABC):
             payload=payload,
             allow_changed=allow_changed,
         )
-        await self._reach(workflow, run_id, number, command)
+        if await self._asked_of_holder(run_id, number, command) is None:
+            await (await self._member_for(workflow)).ask(number, command)
         return run_id
 
-    async def cancel(self, workflow: str, run_id: str) -> str:
+    async def cancel(self, run_id: str) -> str:
         """End a run; return the status it has now: one in hand is asked to, and ``running`` for a while."""
         number = next(self._requests)
-        return await self._reach(workflow, run_id, number, Cancel(request=number, run_id=run_id))
+        return await self._stop(run_id, number, Cancel(request=number, run_id=run_id))
 
-    async def pause(self, workflow: str, run_id: str) -> str:
+    async def pause(self, run_id: str) -> str:
         """Stop a run before its next step; return the status it has now, as ``cancel``."""
         number = next(self._requests)
-        return await self._reach(workflow, run_id, number, Pause(request=number, run_id=run_id))
+        return await self._stop(run_id, number, Pause(request=number, run_id=run_id))
 
     async def preview_retry(
         self, workflow: str, run_id: str, step: str, *, scope: Scope = "downstream"
@@ -162,16 +163,22 @@ class Requests(ABC):
         answer = await (await self._member_for(workflow)).ask(number, command)
         return answer.run_id if isinstance(answer, Started) else ""
 
-    async def _reach(self, workflow: str, run_id: str, number: int, command: Message) -> str:
-        """Ask the runner that has the run in hand, be it an old one, else the one that has the workflow."""
+    async def _stop(self, run_id: str, number: int, command: Cancel | Pause) -> str:
+        """Ask the runner that has the run in hand, else any: to stop a run, nobody needs its workflow."""
+        answer = await self._asked_of_holder(run_id, number, command)
+        return _status_in(answer or await (await self._any_member()).ask(number, command))
+
+    async def _asked_of_holder(self, run_id: str, number: int, command: Message) -> Answer | None:
+        """Ask the runner that has the run in hand, be it an old one; ``None`` when none has it."""
         holder = self._holder(run_id)
-        if holder is not None:
-            try:
-                return _status_in(await holder.ask(number, command))
-            except RunnerRefused as refused:
-                if refused.error != "RunnerDraining":  # else the run has left it at this moment
-                    raise
-        return _status_in(await (await self._member_for(workflow)).ask(number, command))
+        if holder is None:
+            return None
+        try:
+            return await holder.ask(number, command)
+        except RunnerRefused as refused:
+            if refused.error != "RunnerDraining":  # else the run has left it at this moment
+                raise
+            return None
 
 
 def _status_in(answer: Answer) -> str:

@@ -64,6 +64,20 @@ async def test_a_signal_to_a_workflow_that_has_changed_is_sent_when_that_is_allo
     assert project.calls() == ["pay-int"]
 
 
+async def test_a_run_whose_workflow_is_not_loaded_here_is_cancelled(project: Project) -> None:
+    """So is one that another host left: nobody needs its workflow to end it."""
+    project.write("claim.py", CLAIM)
+    await project.pool.start()
+    await project.heard(Reloaded)
+    run_id = await project.pool.run("claim", {})
+    await ended(project, run_id, "suspended")
+    project.write("claim.py", CLAIM.replace('"claim"', '"another"'))
+    await project.reload()
+    with pytest.raises(RunnerRefused, match="No workflow 'claim'"):
+        await project.pool.signal("claim", run_id, "approval", {})
+    assert await project.pool.cancel(run_id) == "cancelled"
+
+
 async def test_a_suspended_run_is_cancelled_by_any_runner(project: Project) -> None:
     """Also by one that has been loaded since."""
     project.write("claim.py", CLAIM)
@@ -72,12 +86,12 @@ async def test_a_suspended_run_is_cancelled_by_any_runner(project: Project) -> N
     run_id = await project.pool.run("claim", {})
     await ended(project, run_id, "suspended")
     await project.reload()
-    assert await project.pool.cancel("claim", run_id) == "cancelled"
+    assert await project.pool.cancel(run_id) == "cancelled"
     with pytest.raises(RunnerRefused) as refused:
-        await project.pool.pause("claim", run_id)
+        await project.pool.pause(run_id)
     assert refused.value.error == "InvalidTransitionError"
     with pytest.raises(RunnerRefused) as refused:
-        await project.pool.cancel("claim", "no-such-run")
+        await project.pool.cancel("no-such-run")
     assert refused.value.error == "RunNotFoundError"
 
 
@@ -97,7 +111,7 @@ async def test_a_running_step_is_cancelled_at_once(project: Project) -> None:
     await project.heard(Reloaded)
     run_id = await project.pool.run("slow", {})
     await project.called("begun")
-    assert await project.pool.cancel("slow", run_id) == "running"
+    assert await project.pool.cancel(run_id) == "running"
     await ended(project, run_id, "cancelled")
     assert project.calls() == ["begun"]
 
@@ -123,7 +137,7 @@ async def test_an_old_runner_pauses_what_it_has_in_hand(shop: Project) -> None:
     await shop.called("begun")
     [old] = pids_of(shop)
     await shop.reload()
-    assert await shop.pool.pause("order", run_id) == "running"
+    assert await shop.pool.pause(run_id) == "running"
     shop.free()
     await ended(shop, run_id, "paused")
     await until(lambda: not is_alive(old), lambda: "the old runner to end")
