@@ -1,6 +1,7 @@
 """``flux import``: taking over the runs of another store, of the ancestor, or one that was exported."""
 
 import asyncio
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from flux_engine.trace.events import decode_event
 from flux_tui.address import AddressError, StoreAddress
 from flux_tui.cli.epilogs import epilog
 from flux_tui.cli.errors import UsageError
+from flux_tui.cli.execution import finding_again
 from flux_tui.cli.options import Db, Json, Trace, settings_with
 from flux_tui.cli.texts import shown_store
 from flux_tui.model.json_text import write_json
@@ -78,7 +80,8 @@ def import_runs(
     make_folder(settings.db.folder(settings.project))
     copy = {STORE: _copied, RUN: _put, GRAVITO: _taken}[kind]
     report = asyncio.run(copy(settings, address, overwrite))
-    typer.echo(f"{report}\ninto {shown_store(settings.db)}. See them with: flux runs list", err=True)
+    see = shlex.join(("flux", "runs", "list", *finding_again(None, None, db, None)))
+    typer.echo(f"{report}\ninto {shown_store(settings.db)}. See them with: {see}", err=True)
     if as_json:
         typer.echo(write_json(msgspec.to_builtins(report)))
     if report.problems:
