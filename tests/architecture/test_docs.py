@@ -27,6 +27,9 @@ LINKED = [*PAGES, *sorted((ROOT / "docs" / "adapters").glob("*.md"))]
 COMMANDS = every_command()
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+PLACE = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def name(page: Path) -> str:
@@ -58,6 +61,42 @@ def test_the_links_of_a_page_lead_to_files(page):
     for target in LINK.findall(page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", LINKED, ids=name)
+def test_the_places_that_a_page_links_to_are_there(page):
+    """A heading of another page, or of its own."""
+    for target, place in PLACE.findall(page.read_text()):
+        if "://" not in target:
+            assert place in places(page.parent / target if target else page), (target, place)
+
+
+def places(page: Path) -> set[str]:
+    """Return the anchors that the headings of a page have; a second one of a name has a number."""
+    found: list[str] = []
+    for heading in HEADING.findall(FENCED.sub("", page.read_text())):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        again = sum(other.rpartition("-")[0] == anchor or other == anchor for other in found)
+        found.append(f"{anchor}-{again}" if anchor in found else anchor)
+    return set(found)
+
+
+def test_the_tutorial_shows_what_its_reader_sees(tmp_path):
+    """The error of its workflow, with the line."""
+    page = (ROOT / "docs" / "tutorial.md").read_text()
+    (tmp_path / "orders.py").write_text(BLOCK.findall(page)[0])
+    [error] = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    flux = [sys.executable, "-m", "flux_tui.cli", "run", "orders.py"]
+    done = subprocess.run(
+        flux,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, error in done.stderr) == (1, True)
 
 
 def blocks(kind: str) -> list[str]:
@@ -101,7 +140,8 @@ def test_the_configuration_of_the_pages_is_understood(block, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [line for kind in ("sh", "console") for line in "".join(blocks(kind)).splitlines() if line]
+    "command",
+    [line for kind in ("sh", "console", "bash") for line in "".join(blocks(kind)).splitlines() if line],
 )
 def test_the_commands_of_the_pages_exist(command):
     """Each ``flux`` command is one, with the options it is shown with."""
