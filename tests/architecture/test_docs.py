@@ -71,6 +71,14 @@ def test_the_places_that_a_page_links_to_are_there(page):
             assert place in places(page.parent / target if target else page), (target, place)
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-TW.md"])
+def test_every_page_is_found_from_the_readme(readme):
+    """In both languages."""
+    pages = {str(page.relative_to(ROOT)) for page in LINKED if page.parent != ROOT}
+    parts = {"docs/adapters/messages.md", "docs/adapters/requests.md"}  # found from those of the adapters
+    assert pages - parts <= set(LINK.findall((ROOT / readme).read_text()))
+
+
 def places(page: Path) -> set[str]:
     """Return the anchors that the headings of a page have; a second one of a name has a number."""
     found: list[str] = []
