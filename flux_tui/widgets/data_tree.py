@@ -126,11 +126,8 @@ class DataTree(LineList):
         hidden = self.masked(row.path)
         fold = ("▾ " if row.opened else "▸ ") if row.expandable and not hidden else "  "
         parts += [(fold, tones.MUTED), (_key_text(row), _key_style(row)), ("  ", "")]
-        parts += (
-            [(MASK, STYLES["secret"]), ("  x shows it", STYLES["note"])]
-            if hidden
-            else self._value(row, width)
-        )
+        note = "  masked in what was recorded" if row.value == MASK else "  x shows it"
+        parts += [(MASK, STYLES["secret"]), (note, STYLES["note"])] if hidden else self._value(row, width)
         return Content.assemble(*parts)
 
     def _drawn(self, text: str) -> str:

@@ -9,7 +9,7 @@ from textual.app import App, ComposeResult
 
 from flux_engine.execution import Changes
 from flux_tui.model.run import RunView, StepView
-from flux_tui.model.secrets import Secrets
+from flux_tui.model.secrets import MASK, Secrets
 from flux_tui.model.tree import MISSING, Mark, Node, mark_of, text_chunks
 from flux_tui.widgets.data_view import DataView
 
@@ -107,6 +107,16 @@ async def test_secrets_stay_masked_until_asked_for() -> None:
         app.show(run_view())
         await pilot.pause()
         assert "tok_very_secret" not in "\n".join(app.lines)
+
+
+async def test_a_value_that_was_recorded_masked_is_not_offered_to_be_shown() -> None:
+    """In an exported run there is nothing behind the mask."""
+    app = DataApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.show(run_view({"password": MASK, "api_token": "tok_very_secret"}))
+        await pilot.pause()
+        assert f"password {MASK} masked in what was recorded" in app.lines
+        assert f"api_token {MASK} x shows it" in app.lines
 
 
 async def test_folds_and_cursor_stay_when_the_run_moves_on() -> None:
