@@ -19,7 +19,7 @@ def check_unmasked(record: RunRecord) -> None:
     """Raise ``MaskedRunError`` for a run that can only be looked at."""
     if is_masked(record):
         raise MaskedRunError(
-            f"Run {record.id} is for looking at: it comes from an export whose secrets were masked, so "
-            f"what it would go on with are not its values. Where it came from, 'flux export {record.id} "
+            f"Run {record.id} is for looking at: it comes from an export in which values of it were "
+            f"masked, or paths in them shortened. Where it came from, 'flux export {record.id} "
             "--reveal' writes them; put that file here with 'flux import FILE --overwrite'."
         )

@@ -29,7 +29,12 @@ def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
     app.command(
         "export",
-        epilog=epilog("flux export 3f2a9c", "flux export 3f2a9c --out bug.flux", "flux-tui bug.flux"),
+        epilog=epilog(
+            "flux export 3f2a9c",
+            "flux export 3f2a9c --out bug.flux",
+            "flux-tui bug.flux",
+            "flux import bug.flux",
+        ),
     )(export)
 
 
@@ -45,7 +50,10 @@ def export(
     trace: Trace = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run to one file that flux-tui opens read-only anywhere, without its secrets."""
+    """Write a run to one file that flux-tui opens read-only anywhere, without its secrets.
+
+    flux import makes a run of it again, which goes on if no value had to be masked, or with --reveal.
+    """
     settings = settings_with(db=db, trace=trace)
     run_id = run_of(settings, run).id
     view = asyncio.run(_view(settings, run_id))
@@ -65,10 +73,12 @@ def export(
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     if as_json:
-        said = {"file": str(path), "run": run_id, "bytes": len(made.content), "masked": made.masked}
-        typer.echo(json.dumps(said))
+        said = {"file": str(path), "run": run_id, "bytes": len(made.content)}
+        typer.echo(json.dumps(said | {"masked": made.masked, "exact": made.exact}))
     about = "with its secrets" if reveal else f"secrets masked in {places(made.masked)}"
     typer.echo(f"{path}: {len(made.content):,} bytes, {about}. Open it with: flux-tui {path}", err=True)
+    if not made.exact:
+        typer.echo("its values are not all those of the run: imported, it is only to look at", err=True)
 
 
 async def _view(settings: Settings, run_id: str) -> RunView:

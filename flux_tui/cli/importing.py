@@ -31,8 +31,8 @@ _SQLITE: Final = b"SQLite format 3\x00"
 _LONGEST_LINE: Final = 64 * 1024 * 1024
 SOME_FAILED: Final = 1
 _MASKED: Final = (
-    "{}: secrets were masked when it was exported, so the run can be looked at and does not go on; "
-    "exported with --reveal, it does"
+    "{}: values of the run were masked when it was exported, or paths in them shortened, so it can be looked "
+    "at and does not go on; exported with --reveal, it does"
 )
 STORE, GRAVITO, RUN = "store", "gravito", "run"
 

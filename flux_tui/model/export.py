@@ -45,11 +45,15 @@ _COPIED: Final = frozenset({"completed", "skipped", "compensated"})
 
 
 class Export(Struct, frozen=True, kw_only=True):
-    """An exported run. ``masked`` counts the places where a secret was taken out."""
+    """An exported run. ``masked`` counts the places where a secret was taken out.
+
+    ``exact`` says that the values are those of the run, so that it can become one that goes on.
+    """
 
     name: str
     content: bytes
     masked: int
+    exact: bool
 
 
 def export_run(
@@ -63,10 +67,11 @@ def export_run(
     if told[0].type != EventType.WORKFLOW_START or told[0].graph is None:
         told.insert(0, beginning(run))
     shown = [_shown(event, secrets, project) for event in told]
+    exact = all(each for _, each in shown) and not run.graph.masked
     header = _header(
         run,
         redacted=secrets is not None,
-        exact=all(exact for _, exact in shown) and not run.graph.masked,
+        exact=exact,
         events=len(told),
         sources=dict(_sources(run.graph.nodes, secrets)),
         now=now,
@@ -77,7 +82,7 @@ def export_run(
         text = mopped(text, values_of((_line(event, None) for event in masking), secrets))
     masked = text.count(MASK)
     name = f"{_plain(run.workflow)}-{_plain(run.id[:8])}{SUFFIX}"
-    return Export(name=name, content=text.encode(), masked=masked)
+    return Export(name=name, content=text.encode(), masked=masked, exact=exact)
 
 
 def places(count: int) -> str:

@@ -107,7 +107,8 @@ def test_a_masked_run_is_imported_to_be_looked_at(flux, tmp_path):
         "flow = create_workflow('waits').step('note', print).step('ask', lambda ctx: wait('go'))\n"
         "flow.step('end', print)\n"
     )
-    flux("export", "abc", "--out", "abc.flux")
+    exported = flux("export", "abc", "--out", "abc.flux", "--json")
+    assert (exported.json["exact"], "only to look at" in exported.err) == (False, True)
     done = flux("import", "abc.flux", "--db", "other.db", "--trace", "other.ndjson")
     assert (done.code, "can be looked at and does not go on" in done.err) == (0, True)
     assert flux("runs", "show", "abc", "--db", "other.db", "--json", "--reveal").json["data"] == {
