@@ -15,7 +15,7 @@ from flux_engine.data import RunData
 from flux_engine.definition import DataT, InputT, StepDefinition, WorkflowDefinition
 from flux_engine.errors import FluxError, OwnershipLostError, RunNotFoundError
 from flux_engine.execution import ErrorInfo, RunStatus, StepHistory, StepStatus
-from flux_engine.journal import Progress, StepProgress, decode_error, history_of, waiting_of
+from flux_engine.journal import INTERRUPTED, Progress, StepProgress, decode_error, history_of, waiting_of
 from flux_engine.ledger import Ledger
 from flux_engine.logger import FluxLogger
 from flux_engine.result import FluxResult
@@ -69,6 +69,8 @@ class LiveRun(Generic[InputT, DataT]):
         self._only = only
         self._request: Request | None = None
         self._failed = False
+        self._left: set[str] = set()
+        self._roused = False
         self._concluding = False
         self._has_waits = False
         self._in_flight: dict[str, StepRun] = {}
@@ -172,6 +174,7 @@ class LiveRun(Generic[InputT, DataT]):
     def ask(self, request: Request) -> None:
         """Ask the run to pause at the next step boundary, or to cancel at once."""
         self._request = request
+        self._roused = self.resting
         self._news.set()
 
     def release(self) -> None:
@@ -219,8 +222,8 @@ class LiveRun(Generic[InputT, DataT]):
             self._concluding = True
             await self._conclude()
         except asyncio.CancelledError:
-            if self._asked == "cancel" and not self.ledger.is_unclear:
-                await self._cancelled()
+            if (self._asked == "cancel" or self._roused) and not self.ledger.is_unclear:
+                await self._stopped()
                 return self.result()
             await self._hand_back()
             raise
@@ -314,13 +317,15 @@ class LiveRun(Generic[InputT, DataT]):
             self._failed = True
         elif end is StepEnd.WAITS:
             self._has_waits = True
+        elif end is StepEnd.LEFT:
+            self._left.add(name)
 
     # How it ends
 
     async def _conclude(self) -> None:
         steps = [self.progress.steps[name] for name in self._definition.names]
         if self.ledger.error is None:
-            self.ledger.error = _earlier_failure(steps)
+            self.ledger.error = _earlier_failure([step for step in steps if step.name not in self._left])
         if self.ledger.error is not None:
             if self._failed:
                 await self._compensations().run()
@@ -329,7 +334,7 @@ class LiveRun(Generic[InputT, DataT]):
         elif all(step.status.done for step in steps):
             await self._end(RunStatus.COMPLETED)
         elif self._asked == "cancel":
-            await self._cancelled()
+            await self._stopped()
         elif self.stops.before:
             await self._end(RunStatus.PAUSED, meta={"before": self.stops.before})
         elif self._is_let_go:
@@ -352,9 +357,12 @@ class LiveRun(Generic[InputT, DataT]):
         )
         await self.ledger.commit(release=True)
 
-    async def _cancelled(self) -> None:
-        self.ledger.cancel_attempts("Cancelled", "the run was cancelled", waiting=True)
-        await asyncio.shield(asyncio.ensure_future(self._end(RunStatus.CANCELLED)))
+    async def _stopped(self) -> None:
+        """End what was cancelled while something was under way, or paused while it let time pass."""
+        status = RunStatus.CANCELLED if self._asked == "cancel" else RunStatus.PAUSED
+        kind = "Cancelled" if status is RunStatus.CANCELLED else INTERRUPTED
+        self.ledger.cancel_attempts(kind, f"the run was {status}", waiting=status is RunStatus.CANCELLED)
+        await asyncio.shield(asyncio.ensure_future(self._end(status)))
 
     async def _hand_back(self) -> None:
         """Let go of the run at once. It stays as it is, and any engine can recover it."""

@@ -149,7 +149,8 @@ class StepRun:
                 self._host.merged.leave(step.name)
                 return StepEnd.FAILED
             await self._ledger.commit()
-            await self._rest(delay)
+            if not self._host.halting:
+                await self._rest(delay)
             if self._host.halting:
                 self._host.merged.leave(step.name)
                 return StepEnd.LEFT
