@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -38,6 +39,10 @@ MOST_TOLD = 3
 """How many mistakes of a keymap are told at once."""
 
 
+MOST_IN_HASTE = 64
+"""How many keys are remembered that were given to the line which opened while they were on their way."""
+
+
 class FluxApp(App[int], inherit_bindings=False):
     """The dashboard."""
 
@@ -51,7 +56,7 @@ class FluxApp(App[int], inherit_bindings=False):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
-        self._handed_on: events.Key | None = None
+        self._handed_on: deque[events.Key] = deque(maxlen=MOST_IN_HASTE)
         for theme in themes.THEMES:
             self.register_theme(theme)
         self._unknown_theme = (
@@ -125,15 +130,21 @@ class FluxApp(App[int], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Give what is typed in haste to the line that the key before it opened, and to no action.
 
-        A character comes back here, unused, when the focus moved while it was on its way.
+        A key comes back here, unused, when the focus moved while it was on its way. A character is for the
+        line then, and so is the key that ends it: it waits its turn behind the characters that are not in
+        the line yet. It does so as a copy that this program has not sent, for no other comes back again.
         """
-        back = isinstance(event, events.Key) and event.is_forwarded and event is not self._handed_on
+        back = isinstance(event, events.Key) and event.is_forwarded and not self._was_handed_on(event)
         focused = self.focused if back else None
         if isinstance(event, events.Key) and focused is not None and _typed_into(focused, event):
-            self._handed_on = event
-            focused.post_message(event)
+            copy = events.Key(event.key, event.character).set_sender(focused)
+            self._handed_on.append(copy)
+            focused.post_message(copy)
         else:
             await super().on_event(event)
+
+    def _was_handed_on(self, event: events.Key) -> bool:
+        return any(each is event for each in self._handed_on)
 
     def notify(
         self,
@@ -205,7 +216,9 @@ class FluxApp(App[int], inherit_bindings=False):
 
 
 def _typed_into(widget: Widget, event: events.Key) -> bool:
-    return widget.check_consume_key(event.key, event.character)
+    if widget.check_consume_key(event.key, event.character):
+        return True
+    return isinstance(widget, Input | TextArea) and widget.message_queue_size > 0
 
 
 def run_dashboard(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from fake_desk import NOW, FakeDesk, completed, described, module, started, step_events
 from textual import events
 from textual.command import CommandList, CommandPalette
@@ -125,6 +126,21 @@ async def test_slash_does_what_fits_the_focus_and_the_footer_says_which() -> Non
         await until(lambda: screen.details.search_line.text.value == "rcx", pilot)
         await pilot.press("escape")
         assert screen.focused in screen.details.query("*")
+
+
+@pytest.mark.parametrize("ends", ["enter", "escape"])
+async def test_a_search_typed_in_haste_has_its_end_behind_its_text(ends: str) -> None:
+    """The line that slash opens is not there yet when the key is pressed that ends it."""
+    characters = {"slash": "/", "enter": "\r", "escape": None}
+    async with opened() as (_, pilot, screen):
+        await pilot.press("3", "D")
+        for key in ("slash", *"pick", ends):
+            pilot.app.post_message(events.Key(key, characters.get(key, key)))
+        line = screen.details.search_line
+        await until(lambda: bool(line.children) and line.text.value == "pick", pilot)
+        await until(lambda: screen.focused is not line.text, pilot)
+        kept = screen.details.search
+        assert ("" if kept is None else kept.text) == ("pick" if ends == "enter" else "")
 
 
 async def test_the_palette_jumps_to_runs_workflows_and_steps() -> None:
