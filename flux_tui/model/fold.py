@@ -16,7 +16,7 @@ from flux_engine.trace.events import EventType, TraceEvent
 from flux_tui.model import parse
 from flux_tui.model.parse import logs
 from flux_tui.model.run import GraphSpec, NodeSpec, RunView, StepView, WaitView, graph_spec
-from flux_tui.model.stored import from_state, interrupted, newer
+from flux_tui.model.stored import at_rest, from_state, interrupted, newer
 
 __all__ = ["apply", "from_state", "logs", "newer"]
 
@@ -365,7 +365,7 @@ def _paused_run(view: RunView, event: TraceEvent) -> RunView:
     said = parse.meta(event)
     if said.get("interrupted") is True:
         return interrupted(view)
-    return replace(view, status="paused", before=parse.names(said.get("before")))
+    return replace(at_rest(view), status="paused", before=parse.names(said.get("before")))
 
 
 def _signalled_run(view: RunView, event: TraceEvent) -> RunView:

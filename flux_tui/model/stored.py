@@ -217,6 +217,15 @@ def _newer(from_trace: RunView, from_store: RunView) -> RunView:
     return from_store if lead > _SLACK else from_trace
 
 
+def at_rest(view: RunView) -> RunView:
+    """Return the run without the back-offs in which it was paused: the attempts before them are the latest."""
+    steps = tuple(
+        step if step.waiting_until is None else replace(step, status="failed", waiting_until=None)
+        for step in view.steps
+    )
+    return replace(view, steps=steps)
+
+
 def interrupted(view: RunView) -> RunView:
     """Return the run as one that nobody has in hand any more."""
     steps = tuple(

@@ -245,3 +245,27 @@ async def test_the_timeline_of_a_run_that_only_the_store_knows_has_its_compensat
         assert isinstance(view, TimelineView)
         kinds = [span.kind for lane in view.rows.line.lanes for span in lane.spans]
         assert kinds == ["attempt", "compensation", "attempt"]
+
+
+async def test_a_run_paused_in_a_back_off_stands_the_same_by_both_accounts(tmp_path: Path) -> None:
+    """The step has failed for now: nothing is counted down in a run that stands still."""
+    story = Story(tmp_path)
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def pay(_: Any) -> None:
+        begun.set()
+        await go.wait()
+        raise ValueError("not yet")
+
+    flow = create_workflow("slow").step("pay", pay, retries=1, backoff=lambda attempt: 7.0)
+    async with story.engine as engine:
+        running = asyncio.ensure_future(engine.execute(flow, run_id="r"))
+        await begun.wait()
+        pausing = asyncio.ensure_future(engine.pause("r"))
+        await asyncio.sleep(0)
+        go.set()
+        assert (await pausing).status == (await running).status == "paused"
+        traced, stored = at_its_end(await story.traced("r")), await story.stored("r")
+    for view in (traced, stored, at_its_end(recounted(stored))):
+        step = view.steps[0]
+        assert (view.status, step.status, step.waiting_until) == ("paused", "failed", None)
