@@ -140,12 +140,13 @@ def _told(reports: list[ReplayReport], look: Look) -> list[str]:
         if not report.ok or len(reports) == 1:
             first, *others = str(report).splitlines()
             lines += [f"{glyph} {printable(first)}", *map(printable, others)]
-    if len(reports) != 1:
+    if not reports:
+        lines.append("nothing was replayed: no run of these workflows has completed")
+    elif len(reports) != 1:
         differing = sum(not report.ok for report in reports)
-        replayed = "1 run" if len(reports) == 1 else f"{len(reports)} runs"
         lines.append(
-            f"{replayed} replayed, {differing} of them differ"
+            f"{len(reports)} runs replayed, {differing} of them differ"
             if differing
-            else f"{replayed} replayed, as recorded"
+            else f"{len(reports)} runs replayed, as recorded"
         )
     return lines

@@ -22,6 +22,7 @@ from flux_tui.model import parse
 from flux_tui.model.beginning import beginning
 from flux_tui.model.event_json import event_line
 from flux_tui.model.json_text import tagged
+from flux_tui.model.moments import whole
 from flux_tui.model.recounted import recounted
 from flux_tui.model.run import NodeSpec, RunView, StepView
 from flux_tui.model.secrets import Secrets
@@ -40,6 +41,9 @@ _CLOSING: Final = {
 }
 _VALUES: Final = ("input", "data", "changes")
 _META_VALUES: Final = ("output", "edit")
+_SLACK: Final = 1000.0
+"""By how many milliseconds a trace that tells all may be behind the store."""
+
 _COPIED: Final = frozenset({"completed", "skipped", "compensated"})
 """How steps stand that a fork takes from another run."""
 
@@ -67,7 +71,7 @@ def export_run(
     if told[0].type != EventType.WORKFLOW_START or told[0].graph is None:
         told.insert(0, beginning(run))
     shown = [_shown(event, secrets, project) for event in told]
-    exact = all(each for _, each in shown) and not run.graph.masked
+    exact = all(each for _, each in shown) and not run.graph.masked and _has_changes(told)
     header = _header(
         run,
         redacted=secrets is not None,
@@ -168,6 +172,11 @@ def _values(event: Mapping[str, Any]) -> list[Any]:
     return [[event.get(key) for key in _VALUES], [said.get(key) for key in _META_VALUES]]
 
 
+def _has_changes(events: Sequence[TraceEvent]) -> bool:
+    """Say whether it is known of each step what it changed: a trace of the ancestor does not tell."""
+    return all(event.changes is not None for event in events if event.type == EventType.STEP_COMPLETE)
+
+
 def _is_cut(event: TraceEvent) -> bool:
     """Say whether values are nested so deeply that a line has only a part of them."""
     try:
@@ -196,7 +205,8 @@ def _told(run: RunView, events: Sequence[TraceEvent]) -> list[TraceEvent]:
     """Return the events of a run: of its trace, completed; of the store where that has more to tell."""
     starts = [event for event in events if event.type == EventType.WORKFLOW_START and event.graph is not None]
     forked = bool(starts) and "forkedFrom" in parse.meta(starts[0])
-    if starts and not (forked and run.journal):
+    behind = bool(events) and run.updated_at - events[-1].timestamp > _SLACK
+    if starts and not (run.journal and (forked or behind or not whole(events))):
         return _completed(run, events)
     first, *others = recounted(run) or events_of(run)
     logs = [event for event in events if event.type == EventType.STEP_LOG]

@@ -146,6 +146,22 @@ def test_a_run_that_only_a_store_knows_becomes_a_run_again(flux, tmp_path):
                     assert (key, step[key]) == (key, other[key])
 
 
+def test_an_export_has_what_the_store_knows_and_the_trace_does_not(flux, tmp_path):
+    """A run that went on where this trace was not written."""
+    made_runs(tmp_path, lambda engine, _: engine.execute(WAITS, run_id="abc"))
+
+    async def gone_on(engine, clock):
+        clock.advance(60)
+        await engine.signal(WAITS, "abc", "go", 1)
+
+    (tmp_path / ".flux/trace.ndjson").rename(tmp_path / "early.ndjson")
+    made_runs(tmp_path, gone_on)
+    (tmp_path / ".flux/trace.ndjson").unlink()
+    flux("export", "abc", "--out", "abc.flux", "--reveal", "--trace", "early.ndjson")
+    flux("import", "abc.flux", "--db", "other.db", "--trace", "t")
+    assert flux("runs", "show", "abc", "--db", "other.db", "--json").json["status"] == "completed"
+
+
 def test_a_run_in_somebodys_hands_is_not_copied(flux, tmp_path):
     """Two stores would go on with it."""
     made_runs(tmp_path, lambda engine, _: engine.execute(FLOW, run_id="abc"))

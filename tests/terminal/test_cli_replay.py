@@ -88,6 +88,16 @@ def test_interrupted_runs_go_on_together(shop):
     assert (listed(shop, "interrupted"), len(listed(shop, "completed"))) == ([], 4)
 
 
+def test_a_replay_of_nothing_says_so(shop):
+    """It is no proof of anything."""
+    assert flux(shop, "runs", "delete", "s1", "s2", "--yes").returncode == 0
+    done = flux(shop, "replay", "--all")
+    assert (done.returncode, done.stderr.strip()) == (
+        0,
+        "nothing was replayed: no run of these workflows has completed",
+    )
+
+
 def listed(shop, status):
     """Return the runs that are listed as standing like this."""
     return json.loads(flux(shop, "runs", "list", "--status", status, "--json").stdout)

@@ -140,6 +140,18 @@ async def test_an_export_says_whether_its_values_are_those_of_the_run():
     assert again.step("fail").error.message == "token=t0k3n in invoice.pdf"
 
 
+def test_an_export_of_what_the_ancestor_told_is_no_run_to_go_on_with():
+    """It does not tell what the steps changed."""
+    base = {"workflow_id": "a1", "workflow_name": "shop"}
+    events = [
+        TraceEvent(type=EventType.WORKFLOW_START, timestamp=50.0, **base),
+        TraceEvent(type=EventType.STEP_START, timestamp=51.0, step_name="one", step_index=0, **base),
+        TraceEvent(type=EventType.STEP_COMPLETE, timestamp=52.0, step_name="one", step_index=0, **base),
+        TraceEvent(type=EventType.WORKFLOW_COMPLETE, timestamp=53.0, **base),
+    ]
+    assert not export_run(folded_events(events), events, None, project=NOWHERE, now=0).exact
+
+
 async def test_an_export_has_the_code_and_no_absolute_path():
     """The handlers' lines travel along; their file is named as the project sees it."""
 
