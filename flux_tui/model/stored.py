@@ -218,7 +218,7 @@ def _newer(from_trace: RunView, from_store: RunView) -> RunView:
 
 
 def at_rest(view: RunView) -> RunView:
-    """Return the run without the back-offs in which it was paused: the attempts before them are the latest."""
+    """Return the run without the back-offs in which it was paused: its latest attempts are those before."""
     steps = tuple(
         step if step.waiting_until is None else replace(step, status="failed", waiting_until=None)
         for step in view.steps
