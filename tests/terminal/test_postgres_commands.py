@@ -95,6 +95,9 @@ def test_each_command_does_on_a_server_what_it_does_on_a_file(flux, tmp_path, ad
     assert "1 imported" in ok("import", "copy.db").err
     assert ok("prune", "--older-than", "0s", "--yes", "--vacuum", "--json").json["bytes_freed"] is not None
     assert ok("runs", "list", "--json").json == []
+    assert ok("import", "bad.flux", "--json").json["imported"] == ["bad"]
+    assert ok("runs", "show", "bad", "--json").json["status"] == "failed"
+    ok("runs", "delete", "bad", "--yes")
     found = ok("doctor", "--json").json["checks"]
     told = "\n".join(check["text"] for check in found)
     for part in ("PostgreSQL", "schema shop: 0 runs", "schema version 1", "differ by", "none is under way"):
