@@ -64,7 +64,7 @@ class Services:
 
     async def register(self, url: str, **options: Any) -> None:
         """Make the services at an address known, when they answer."""
-        for _ in range(200):
+        for _ in range(600):
             try:
                 await self.client.register(url, **options)
             except Exception as error:
@@ -81,7 +81,7 @@ class Services:
 
     async def until(self, run_id: str, *statuses: str) -> WorkflowState:
         """Wait until a run has one of these statuses, and for an ended one until its invocation has ended."""
-        for _ in range(600):
+        for _ in range(2000):
             found = await self.client.run(run_id)
             settled = not found.record.status.ended or found.invocation.ended
             if found.record.status in statuses and settled:

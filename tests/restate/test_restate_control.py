@@ -88,12 +88,12 @@ async def test_a_step_beside_one_that_waits_goes_on(services, name):
     )
     await services.serve(flow)
     run_id = await services.client.start(name)
-    for _ in range(200):
+    for _ in range(1500):
         if (await services.look(run_id)).step("ask").status == "suspended":
             break
         await asyncio.sleep(0.02)
     await services.client.signal(run_id, "go")
-    for _ in range(200):
+    for _ in range(1500):
         if (await services.look(run_id)).step("ask").status == "completed":
             break
         await asyncio.sleep(0.02)
@@ -268,7 +268,7 @@ async def test_a_listing_shows_the_step_that_is_under_way(services, name):
     await services.serve(flow.step("long", long).step("on", lambda ctx: None))
     run_id = await services.client.start(name)
     await asyncio.wait_for(begun.wait(), 20)
-    for _ in range(200):
+    for _ in range(1500):
         [row] = await services.client.runs(name)
         if row.current_step == "long":
             break

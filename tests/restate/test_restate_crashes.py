@@ -45,7 +45,7 @@ class Program:
 
     async def called(self, *calls: str) -> None:
         """Wait until the handlers were called."""
-        for _ in range(400):
+        for _ in range(1500):
             if set(calls) <= set(self.calls()):
                 return
             await asyncio.sleep(0.05)
@@ -164,7 +164,7 @@ async def test_a_handler_that_was_suspended_tells_nothing_again(program, service
 
 
 async def _suspended_by_restate(services, run_id):
-    for _ in range(400):
+    for _ in range(1500):
         if (await services.client.run(run_id)).invocation.status == "suspended":
             return
         await asyncio.sleep(0.02)

@@ -175,7 +175,7 @@ async def test_an_input_that_does_not_fit_fails_before_the_run_begins(services, 
     """Every problem is told; nothing is kept and nothing traced."""
     await services.serve(create_workflow(name).input(Order).step("s", lambda ctx: None))
     run_id = await services.client.start(name, {"amount": "much"})
-    for _ in range(200):
+    for _ in range(1500):
         found = await services.client.run(run_id)
         if found.invocation.ended:
             break

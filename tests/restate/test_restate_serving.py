@@ -129,7 +129,7 @@ async def test_a_killed_invocation_leaves_its_run_interrupted(services, name):
 
 
 async def _invocation(services, run_id, holds):
-    for _ in range(400):
+    for _ in range(1500):
         found = (await services.client.run(run_id)).invocation
         if holds(found):
             return found

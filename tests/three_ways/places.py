@@ -109,7 +109,7 @@ class OnRestate:
 
 async def until(look: Callable[[], Any], what: str) -> Any:
     """Look until there is something to see."""
-    for _ in range(600):
+    for _ in range(2000):
         found = look()
         if asyncio.iscoroutine(found):
             found = await found

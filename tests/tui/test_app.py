@@ -38,7 +38,7 @@ SYNTAX_ERROR = Problem(
 
 async def until(condition: Callable[[], object], what: str) -> None:
     """Wait for a condition."""
-    for _ in range(1000):
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.01)
