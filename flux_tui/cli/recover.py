@@ -12,7 +12,7 @@ from flux_engine import FluxConsoleLogger, FluxEngine, RunStatus
 from flux_engine.errors import FluxError
 from flux_engine.execution import RunSummary
 from flux_tui.cli.definitions import workflow_paths
-from flux_tui.cli.errors import RUN_FAILED
+from flux_tui.cli.errors import RUN_FAILED, told
 from flux_tui.cli.lookup import store_exists
 from flux_tui.cli.options import Db, Json, Retries, Trace, Workflows, settings_with
 from flux_tui.cli.terminal import Look, look_of, user_code_prints_to_stderr
@@ -76,7 +76,7 @@ async def _resume(engine: FluxEngine, workflow: Workflow | None, run: RunSummary
     try:
         result = await engine.resume(workflow, run.id)
     except FluxError as error:
-        return "interrupted", f": {printable(str(error))}"
+        return "interrupted", f": {told(error)}"
     said = "" if result.error is None else f": {printable(str(result.error))}"
     return str(result.status), said
 

@@ -88,6 +88,20 @@ def test_interrupted_runs_go_on_together(shop):
     assert (listed(shop, "interrupted"), len(listed(shop, "completed"))) == ([], 4)
 
 
+def test_an_interrupted_run_whose_workflow_has_changed_is_left_with_what_to_do(shop):
+    """Recovery takes no such run by itself; the command that does is named, and works."""
+    (shop / "slow.py").write_text(SLOW, encoding="utf-8")
+    assert flux(shop, "run", "slow.py:slow", "--run-id", "i1").returncode == 9
+    (shop / "calm").touch()
+    changed = SLOW.replace('("slow")', '("slow").step("check", lambda ctx: None)')
+    (shop / "slow.py").write_text(changed, encoding="utf-8")
+    left = flux(shop, "runs", "recover")
+    assert left.returncode == 1
+    assert "(added: check)" in left.stderr
+    assert "--allow-changed" in left.stderr
+    assert flux(shop, "runs", "resume", "i1", "--allow-changed").returncode == 0
+
+
 def test_a_replay_of_nothing_says_so(shop):
     """It is no proof of anything."""
     assert flux(shop, "runs", "delete", "s1", "s2", "--yes").returncode == 0
