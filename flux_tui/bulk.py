@@ -61,7 +61,9 @@ async def _some(
         try:
             await act(row)
         except RunnerRefused as refused:
-            progress.failures.append(Failure(run=row, reason=refused.message))
+            alone = f"{refused.changed} Sent on alone, with t or u, it asks whether to go on all the same."
+            reason = refused.message if refused.changed is None else alone
+            progress.failures.append(Failure(run=row, reason=reason))
         except Exception as error:  # noqa: BLE001 - shown with the run that it befell; the others go on
             progress.failures.append(Failure(run=row, reason=f"{type(error).__qualname__}: {error}"))
         else:

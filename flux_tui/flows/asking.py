@@ -45,12 +45,11 @@ async def sent(
     try:
         return await answered(screen, workflow, request(False))  # noqa: FBT003
     except RunnerRefused as refused:
-        if refused.error != CHANGED:
+        if refused.changed is None:
             tell_refused(screen, failure, refused)
             return None
         await undisturbed(screen)
-        detail = refused.message.removesuffix(DefinitionChangedError.advice).rstrip()
-        question = ConfirmScreen("Go on although the workflow has changed?", detail, yes="Go on")
+        question = ConfirmScreen("Go on although the workflow has changed?", refused.changed, yes="Go on")
         if not await screen.app.push_screen_wait(question):
             return None
     try:

@@ -4,6 +4,7 @@ import asyncio
 import enum
 import time
 
+from flux_engine.errors import DefinitionChangedError
 from flux_tui.runner.client import RunnerProcess
 from flux_tui.runner.messages import (
     Accepted,
@@ -38,6 +39,13 @@ class RunnerRefused(Exception):  # noqa: N818 - it is no error of the program bu
         self.message = message
         self.problems = problems
         super().__init__(message)
+
+    @property
+    def changed(self) -> str | None:
+        """What has changed in a workflow, so that a run does not go on by itself; no advice to programs."""
+        if self.error != DefinitionChangedError.__qualname__:
+            return None
+        return self.message.removesuffix(DefinitionChangedError.advice).rstrip()
 
 
 class Role(enum.Enum):

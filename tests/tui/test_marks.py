@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from flux_engine.errors import DefinitionChangedError
 from flux_tui.bulk import AT_ONCE, Failure, Progress, carry_out
 from flux_tui.model.bulk import Verb, counted, described, plan
 from flux_tui.model.marks import Marks
@@ -96,6 +97,22 @@ async def test_runs_are_acted_on_a_few_at_a_time() -> None:
     assert len(progress.done) == 19
     assert [(each.run.id, each.reason) for each in progress.failures] == [("7", "somebody has it")]
     assert progress.fraction == 1.0
+
+
+async def test_a_run_whose_workflow_has_changed_says_how_it_goes_on_all_the_same() -> None:
+    """In the words of the dashboard, which asks when the run is sent on alone."""
+
+    async def act(_: RunRowView) -> None:
+        error = DefinitionChangedError(
+            "It has changed (added: check).", added="c", removed="", moved=""
+        )
+        raise RunnerRefused("DefinitionChangedError", str(error))
+
+    progress = Progress(1)
+    await carry_out([row("a")], act, progress)
+    reason = progress.failures[0].reason
+    assert reason.startswith("It has changed (added: check). Sent on alone, with t or u,")
+    assert "allow_changed" not in reason
 
 
 async def test_an_unforeseen_error_of_one_run_stops_no_other() -> None:
