@@ -103,9 +103,7 @@ async def test_a_run_whose_workflow_has_changed_says_how_it_goes_on_all_the_same
     """In the words of the dashboard, which asks when the run is sent on alone."""
 
     async def act(_: RunRowView) -> None:
-        error = DefinitionChangedError(
-            "It has changed (added: check).", added="c", removed="", moved=""
-        )
+        error = DefinitionChangedError("It has changed (added: check).", added="c", removed="", moved="")
         raise RunnerRefused("DefinitionChangedError", str(error))
 
     progress = Progress(1)
