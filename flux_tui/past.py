@@ -42,7 +42,7 @@ class Past:
 
     @property
     def view(self) -> RunView | None:
-        """The selected run as it stood at the moment, masked, in the graph known now, so that no step moves."""
+        """The selected run as it stood at the moment, masked, in the graph known now: no step moves."""
         moment, present = self.moment, self._screen.run_view
         if moment is None or present is None:
             return present
