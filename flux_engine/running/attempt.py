@@ -16,7 +16,7 @@ from flux_engine.context import Context, CurrentStep, current_step
 from flux_engine.data import UNCHANGED, DataShape, Delta, RunData
 from flux_engine.definition import Handler, StepDefinition
 from flux_engine.errors import SerializationError, StepTimeoutError
-from flux_engine.running.threads import end_child, run_in_thread
+from flux_engine.running.threads import drop, end_child, run_in_thread
 from flux_engine.running.time_limit import TimeLimit
 from flux_engine.waiting import Sleep, Wait
 
@@ -79,7 +79,13 @@ async def run_attempt(
 
 
 async def _in_thread(handler: Callable[[Any], Any], ctx: Context[Any, Any]) -> Any:
-    returned = await run_in_thread(functools.partial(handler, ctx))
+    future = run_in_thread(functools.partial(handler, ctx))
+    try:
+        returned = await future
+    except asyncio.CancelledError:
+        if future.done() and not future.cancelled() and future.exception() is None:
+            drop(future.result())  # it came at the same moment
+        raise
     return await returned if isinstance(returned, Awaitable) else returned
 
 

@@ -8,6 +8,7 @@ and nobody else's.
 import asyncio
 import contextlib
 import contextvars
+import inspect
 import os
 import queue
 import threading
@@ -28,7 +29,7 @@ _lock = threading.Lock()
 def run_in_thread(call: Callable[[], Any]) -> "asyncio.Future[Any]":
     """Run ``call`` in a worker thread, in a copy of the present context; return a future of its result.
 
-    Cancelling the future abandons the thread: what it returns or raises later is dropped.
+    Cancelling the future abandons the thread: what it returns or raises later is dropped, a coroutine closed.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
@@ -98,6 +99,7 @@ def end_child(error: BaseException | None) -> NoReturn:
 def settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
     """Give a future what a call returned or raised, unless somebody has cancelled it."""
     if future.done():
+        drop(result)
         return
     if isinstance(error, StopIteration):  # a future cannot carry one
         error = RuntimeError(f"the handler raised StopIteration: {error}")
@@ -105,3 +107,9 @@ def settle(future: "asyncio.Future[Any]", result: object, error: BaseException |
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+def drop(result: object) -> None:
+    """Close a coroutine that nobody is going to await."""
+    if inspect.iscoroutine(result):
+        result.close()

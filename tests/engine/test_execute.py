@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import functools
+import inspect
 import threading
 from contextvars import ContextVar
 
@@ -156,6 +157,23 @@ async def test_the_engines_defaults_hold_for_steps_that_do_not_say(make_engine):
     result = await engine.execute(create_workflow("w").step("s", lambda ctx: asyncio.sleep(60)))
     assert result.history[0].attempts == 3
     assert result.error.type == "StepTimeoutError"
+
+
+async def test_a_coroutine_that_a_plain_function_returns_too_late_is_closed(engine):
+    """Nobody is going to await it, and Python would complain of that at any later moment."""
+    late, made = threading.Event(), []
+
+    def hand_over(ctx):
+        late.wait(30)
+        made.append(asyncio.sleep(60))
+        return made[0]
+
+    result = await engine.execute(create_workflow("w").step("s", hand_over, timeout=0.01))
+    assert result.error.type == "StepTimeoutError"
+    late.set()
+    async with asyncio.timeout(30):
+        while not made or inspect.getcoroutinestate(made[0]) != inspect.CORO_CLOSED:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_time_out_cancels_an_async_handler(engine):
