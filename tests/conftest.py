@@ -1,5 +1,6 @@
 """What tests in all folders share."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -11,6 +12,13 @@ from restate_server import RestateServer, start_restate
 def pytest_xdist_auto_num_workers() -> int:
     """One more worker than there are cores: now and then a test waits for a process of its own."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is loaded by now out of the garbage collector's way: its rounds took a sixth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
