@@ -19,6 +19,7 @@ from flux_engine.journal import stored_graph
 from flux_engine.large_values import take_out
 from flux_engine.masked import MASKED
 from flux_engine.storage.base import JournalEntry, RunRecord, WorkflowStorage
+from flux_engine.storage.replacing import put_run
 from flux_engine.trace.events import EventType, TraceEvent, decode_event
 from flux_engine.trace.retold import retold
 
@@ -85,9 +86,7 @@ async def put_exported(
     short, blobs = take_out(found.entries)
     await storage.open()
     try:
-        if overwrite:
-            await storage.delete(run_id)
-        await storage.create(found.record, short, tuple(blobs.items()))
+        await put_run(storage, found.record, short, tuple(blobs.items()), overwrite=overwrite)
     except RunExistsError:
         return ImportReport(source=name, skipped=(run_id,))
     except StorageError:

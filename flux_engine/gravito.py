@@ -22,6 +22,7 @@ from flux_engine.errors import FluxError, RunExistsError, StorageError
 from flux_engine.execution import ErrorInfo, RunStatus, StepStatus
 from flux_engine.failure import summary
 from flux_engine.storage.base import EntryKind, JournalEntry, RunRecord, WorkflowStorage
+from flux_engine.storage.replacing import put_run
 from flux_engine.waiting import Waiting
 
 TABLE = "flux_workflows"
@@ -133,10 +134,8 @@ async def import_gravito(
         except FluxError as error:
             problems.append(ImportProblem(run_id=run.id, reason=str(error)))
             continue
-        if overwrite:
-            await storage.delete(run.id)
         try:
-            await storage.create(record, entries)
+            await put_run(storage, record, entries, overwrite=overwrite)
             imported.append(run.id)
         except RunExistsError:
             skipped.append(run.id)

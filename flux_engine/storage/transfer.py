@@ -9,6 +9,7 @@ from flux_engine.errors import FluxError, RunExistsError
 from flux_engine.gravito import ImportProblem, ImportReport
 from flux_engine.running.ownership import abandoned, decode_owner
 from flux_engine.storage.base import RunQuery, RunRow, WorkflowStorage
+from flux_engine.storage.replacing import put_run
 
 _PAGE = 500
 
@@ -30,9 +31,7 @@ async def copy_runs(
             problems.append(ImportProblem(run_id=row.id, reason=_in_hand(row.owner)))
             continue
         try:
-            if overwrite:
-                await target.delete(row.id)
-            copied = await _copy(source, target, row.id)
+            copied = await _copy(source, target, row.id, overwrite=overwrite)
         except RunExistsError:
             skipped.append(row.id)
         except FluxError as error:
@@ -44,13 +43,13 @@ async def copy_runs(
     )
 
 
-async def _copy(source: WorkflowStorage, target: WorkflowStorage, run_id: str) -> bool:
+async def _copy(source: WorkflowStorage, target: WorkflowStorage, run_id: str, *, overwrite: bool) -> bool:
     record = await source.find(run_id)
     if record is None:
         return False
     entries, blobs = await source.journal(run_id), await source.blobs(run_id)
     free = replace(record, owner=None, lease_until=None, request=None)
-    await target.create(free, entries, tuple(blobs.items()))
+    await put_run(target, free, entries, tuple(blobs.items()), overwrite=overwrite)
     return True
 
 
