@@ -1,12 +1,17 @@
 """What the end of a trace file is asked, where the last execution of a handler may have died."""
 
 import asyncio
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from flux_engine import JsonFileTraceSink
-from flux_engine.integrations.restate import trace_tail
+from flux_engine import FluxSilentLogger, Hooks, JsonFileTraceSink
+from flux_engine.integrations.restate import once_told, trace_tail
+from flux_engine.integrations.restate.once_told import Announcers, HeldAnnouncer
 from flux_engine.integrations.restate.trace_tail import Told, alone, told_by
+from flux_engine.running.announcer import Announcer
+from flux_engine.running.problems import Problems
 from flux_engine.trace.events import TraceEvent
 
 
@@ -84,3 +89,25 @@ async def test_one_that_hangs_is_not_waited_for_longer_than_a_moment(tmp_path, m
         assert not was_alone()
     async with alone(sink) as is_alone:
         assert is_alone()
+
+
+async def test_one_that_lost_its_turn_asks_again_before_it_tells(tmp_path, monkeypatch):
+    """While it was stopped another process may have told the same."""
+    sink = JsonFileTraceSink(tmp_path / "t.ndjson")
+    sink.emit(event(1))
+
+    def told_and_stopped(*asked):
+        found = told_by(*asked)
+        if not found:
+            Path(f"{sink.path}.asked").unlink()  # as one does that has waited for it
+            sink.emit(event(2))
+        return found
+
+    monkeypatch.setattr(once_told, "told_by", told_and_stopped)
+    nobody = Announcer(None, Hooks(), Problems(FluxSilentLogger()))
+    announcers = Announcers(nobody, [(sink, Announcer(sink, Hooks(), Problems(FluxSilentLogger())))], nobody)
+    actions = SimpleNamespace(is_replaying=False, is_first=False)
+    held = HeldAnnouncer(announcers, actions)
+    await held.tell([event(2)])
+    await held.release()
+    assert sink.path.read_text().count("\n") == 2
